@@ -1,0 +1,23 @@
+//! What a log line says, and nothing else: no file, socket, clock, thread or async.
+//!
+//! The modules stand in the order in which the data flows through them:
+//!
+//! | module | enters | leaves |
+//! |---|---|---|
+//! | [`decode`] | one physical line as a container runtime wrote it | a [`Fragment`](event::Fragment): time, stream, text, whole or partial |
+//! | [`assemble`] | fragments of one source | [`EventRef`](event::EventRef)s: pieces and stack traces joined |
+//! | [`header`] | an event's text | a [`Header`](header::Header): time, level, logger, pid, message |
+//! | [`level`] | a header and the text | a normalised [`Level`](level::Level) |
+//! | [`template`] | a message | its template (stable id, masked text) and variables |
+//! | [`rules`] | an event with its header | a verdict, or none |
+//! | [`sieve`] | an event's text | all of the above in one call, as every skin of the project uses it |
+
+pub mod assemble;
+pub mod decode;
+pub mod event;
+pub mod header;
+pub mod level;
+pub mod rules;
+pub mod sieve;
+pub mod template;
+pub mod time;
