@@ -1,0 +1,31 @@
+# The set-up there is. `make help` lists what this file can do.
+# CARGO_TARGET_DIR is respected; everything built goes there (default: target/).
+
+SHELL := /bin/bash
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check wasm
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: ## build the release and label the logs found on this host (Ctrl-C ends it)
+	@scripts/need-rust
+	@cargo build --release --package logsieve
+	@exec "$(TARGET)/release/logsieve" run
+
+test: ## install what the tests need, then everything that must hold before a change lands
+	@scripts/need-rust
+	@scripts/setup-tests
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory wasm
+	@scripts/run-tests
+
+check: ## formatting, clippy and the documentation's own links, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+
+wasm: ## prove that the pure crate builds and links for wasm32
+	@scripts/wasm-build
