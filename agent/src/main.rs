@@ -1,1 +1,3 @@
+//! The command `logsieve`.
+
 fn main() {}

@@ -1,0 +1,4 @@
+//! The agent: tails what containers print and labels each event.
+
+pub mod shutdown;
+pub mod source;

@@ -1,0 +1,89 @@
+//! What the sources count. Telemetry reads these; nothing in here decides anything.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds one.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that is what it is now.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Replaces the value.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All counters of all sources; shared by an `Arc`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Bytes sent to the flow from files.
+    pub file_bytes: Counter,
+    /// Files that match, are regular and may be read: the streams that are followed now.
+    pub files_known: Gauge,
+    /// Descriptors of followed files that are open now.
+    pub files_open: Gauge,
+    /// Files that match but cannot be read now (permission, I/O error); retried at each rescan.
+    pub files_unreadable: Gauge,
+    /// Matches that were skipped as compressed (`.gz` and the like).
+    pub files_compressed: Counter,
+    /// Matches that are no regular file (directory, FIFO, socket, device).
+    pub files_not_regular: Counter,
+    /// Reads or opens of files that failed.
+    pub file_errors: Counter,
+    /// Files that were renamed away, or whose name or symlink came to mean another file.
+    pub rotated_renamed: Counter,
+    /// Files that were emptied or written anew in place.
+    pub rotated_truncated: Counter,
+    /// Files that were deleted.
+    pub rotated_deleted: Counter,
+    /// Files that were gone when their closed descriptor was to be opened again: what was appended last may be lost.
+    pub files_vanished: Counter,
+    /// Times the kernel's queue of file events overflowed, each answered by a rescan of everything.
+    pub inotify_overflows: Counter,
+    /// Watches that the kernel refused (`fs.inotify.max_user_watches`); the rescan stands in for them.
+    pub inotify_refused: Counter,
+    /// Rescans of all globs.
+    pub rescans: Counter,
+    /// Bytes sent to the flow from the Docker API.
+    pub docker_bytes: Counter,
+    /// Frames sent to the flow from the Docker API.
+    pub docker_records: Counter,
+    /// Containers that are followed through the API now.
+    pub docker_containers: Gauge,
+    /// Times the connection to the Docker engine was lost and taken up again.
+    pub docker_reconnects: Counter,
+    /// Frames that came again after a reconnect and were skipped because they had been sent before.
+    pub docker_repeats_skipped: Counter,
+    /// Containers whose log driver the API cannot read.
+    pub docker_unreadable_driver: Counter,
+    /// Bytes sent to the flow from standard input.
+    pub stdin_bytes: Counter,
+}

@@ -1,0 +1,141 @@
+//! Files by glob: every byte of every file life once and in order, whatever is done to the files meanwhile.
+
+mod pattern;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use logline::decode::Wrapper;
+
+use super::{Counters, Sender};
+use crate::shutdown::Shutdown;
+
+pub use pattern::{PatternError, Patterns};
+
+/// Which files to follow and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which paths.
+    pub patterns: Patterns,
+    /// Where to begin in files that are there at the start; files that appear later are read from their first byte.
+    pub start_at: Start,
+    /// How far known files were read before; wins over `start_at`.
+    pub resume: Vec<Resume>,
+    /// How often all globs are walked and all files looked at, behind the kernel's events.
+    pub rescan: Duration,
+    /// How long a renamed or deleted file that gives nothing more is kept, because its writer may still have it open.
+    pub linger: Duration,
+    /// How many descriptors may be open at once; more files than that take turns. Lowered to what the process is allowed.
+    pub max_open_files: usize,
+    /// How many bytes one file may give before it is the next file's turn; also the most in one message.
+    pub chunk_bytes: usize,
+    /// How the lines are wrapped, where the path does not tell it (pods: CRI, `*-json.log` of Docker: json-file).
+    pub wrapper: Wrapper,
+    /// Which labels of Docker's containers to keep.
+    pub docker_labels: Vec<String>,
+}
+
+impl Config {
+    /// The defaults, for these paths.
+    #[must_use]
+    pub fn new(patterns: Patterns) -> Self {
+        Self {
+            patterns,
+            start_at: Start::Beginning,
+            resume: Vec::new(),
+            rescan: Duration::from_secs(10),
+            linger: Duration::from_secs(5),
+            max_open_files: 4096,
+            chunk_bytes: 256 * 1024,
+            wrapper: Wrapper::Auto,
+            docker_labels: Vec::new(),
+        }
+    }
+}
+
+/// Where to begin in a file that is there at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At its first byte.
+    #[default]
+    Beginning,
+    /// After the last line end: only what is written from now on.
+    End,
+    /// At the first line that begins within so many bytes before its end.
+    Tail(u64),
+}
+
+/// Which file a file is: never its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The device's number.
+    pub device: u64,
+    /// The inode on it.
+    pub inode: u64,
+    /// What the file begins with; inodes are used again.
+    pub marker: Marker,
+}
+
+/// The hash of a file's first bytes: as many as it had when the marker was taken, at most [`Marker::MAX`].
+///
+/// A marker of `length` bytes says nothing about what follows them, so a file that has grown still answers to its old
+/// marker: hash the first `length` bytes again and compare. While the file is shorter than [`Marker::MAX`] the marker is
+/// renewed at each growth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Marker {
+    /// How many bytes were hashed; 0 for a file that was still empty.
+    pub length: u16,
+    /// Their XXH3-64.
+    pub hash: u64,
+}
+
+impl Marker {
+    /// The most bytes that are hashed.
+    pub const MAX: usize = 256;
+
+    /// The marker of a file that begins with `head`, of which at most [`Marker::MAX`] bytes count.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        let head = &head[..head.len().min(Self::MAX)];
+        Self {
+            length: u16::try_from(head.len()).unwrap_or(u16::MAX),
+            hash: xxhash_rust::xxh3::xxh3_64(head),
+        }
+    }
+
+    /// Whether a file that begins with `head` can be the one that the marker was taken from.
+    #[must_use]
+    pub fn fits(&self, head: &[u8]) -> bool {
+        head.get(..usize::from(self.length))
+            .is_some_and(|head| Self::of(head) == *self)
+    }
+}
+
+/// How far a file was read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Which file.
+    pub file: Identity,
+    /// The first byte not yet taken.
+    pub offset: u64,
+}
+
+/// Follows files on a thread of its own until a shutdown, or until the receiver is gone.
+///
+/// # Errors
+/// When the thread cannot be started or no descriptor is left.
+pub fn spawn(
+    config: Config,
+    sender: Sender,
+    shutdown: Shutdown,
+    counters: Arc<Counters>,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("source-files".into())
+        .spawn(move || {
+            let _ = (&config, &sender, &counters);
+            shutdown.wait();
+        })
+}
