@@ -1,1 +1,25 @@
 //! Packs (taxonomy, rules, examples) and the engine that runs all rules of a pack over a line in one pass.
+//!
+//! | enters | leaves | in |
+//! |---|---|---|
+//! | the text of a pack (one YAML file) | a checked [`Pack`], or what is wrong with it and where | `pack`, `raw`, `error` |
+//! | a checked [`Pack`] | a [`RuleSet`]: literals, their scanner, and the rules in rank order | `engine`, `literals`, `scan`, `pattern` |
+//! | an event's text and fields ([`RuleInput`]) | a [`Decision`], or none | `engine`, `rule` |
+//! | a [`Pack`]'s own example lines | a [`TestReport`] | `test` |
+
+mod engine;
+mod error;
+mod glob;
+mod literals;
+mod needle;
+mod pack;
+mod pattern;
+mod raw;
+mod rule;
+mod scan;
+mod test;
+
+pub use engine::{Decision, Explanation, KeyLiterals, RuleInput, RuleSet, Scratch};
+pub use error::{PackError, Problem};
+pub use pack::{Category, Example, Pack, Rule, Scope, Taxonomy};
+pub use test::{Doubt, Failure, Miss, TestReport, Warning, Why, test_pack};
