@@ -6,7 +6,9 @@ use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor, value::StrDeserializer},
 };
-use serde_saphyr::{Error, Location, MessageFormatter, Spanned, UserMessageFormatter};
+use serde_saphyr::{
+    Error, Location, MessageFormatter, Spanned, UserMessageFormatter, budget::BudgetBreach,
+};
 
 use super::{
     error::{PackError, Problem},
@@ -98,6 +100,34 @@ fn problem(error: &Error) -> Problem {
             ..
         } => (
             format!("{unexpected} stands where {expected} is needed"),
+            None,
+        ),
+        Error::Unexpected { expected, .. } => {
+            let needed = match *expected {
+                "mapping start" => "a mapping (`key: value`)",
+                "string scalar" => "a string",
+                "sequence start" => "a list",
+                other => other,
+            };
+            (format!("{needed} is needed here"), None)
+        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` stands here a second time"), None)
+        }
+        Error::InvalidScalar { ty, .. } => {
+            let needed = match *ty {
+                "i32" => "a whole number",
+                "u32" => "a whole number, not negative,",
+                "f32" => "a number",
+                other => other,
+            };
+            (format!("{needed} is needed here"), None)
+        }
+        Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => (
+            "a second YAML document begins here, and a pack is one".to_owned(),
             None,
         ),
         other => (
