@@ -51,6 +51,8 @@ pub struct EventRef<'a> {
     pub lines: u32,
     /// Bytes cut off because a bound was reached; 0 for a whole event.
     pub cut_bytes: u64,
+    /// The last line is a piece whose rest had not come when the event had to go.
+    pub partial: bool,
     /// Position of the first byte of the event in its source.
     pub start: u64,
     /// Position just after the last byte of the event in its source.

@@ -1,0 +1,518 @@
+//! Whether a line goes on with the open event, from the event's state and the line's shape.
+
+use super::head::{self, Attach};
+use super::shape::{Indent, Shape, Sign, is_call};
+
+/// Lines that are held at most while it is not clear where they belong.
+const MAX_HELD: u32 = 32;
+/// Lines at the margin that a message may have before its frames.
+const MAX_MESSAGE: u32 = 16;
+/// Lines of source that an excerpt may have before its `^`.
+const MAX_EXCERPT: u32 = 4;
+
+/// What to do with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It belongs to the open event, and so do the held lines.
+    Join,
+    /// A later line tells.
+    Hold,
+    /// It begins an event; the held lines do not belong to the open one.
+    Begin,
+}
+
+/// How far the open event has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// An ordinary line and what is indented beneath it.
+    Plain,
+    /// It has ended: a bracket or element that it opened is closed.
+    Done,
+    /// An error's type and message: frames may follow, or more lines of the message and then frames.
+    Error,
+    /// Among the frames of a trace.
+    Frames,
+    /// A Python traceback before its last line.
+    Python,
+    /// A Python traceback with its last line.
+    PythonEnd,
+    /// The words between two chained tracebacks.
+    PythonChain,
+    /// After the `"""` before a traceback from another process.
+    Quote,
+    /// Between two lines of `"""`.
+    Quoted,
+    /// `panic: ...` before its goroutine.
+    Panic,
+    /// Among goroutines.
+    Go,
+    /// `thread 'main' panicked at src/main.rs:1:2:` before its message.
+    RustHead,
+    /// A Rust panic with its message.
+    Rust,
+    /// A source place alone: an excerpt may follow.
+    Excerpt,
+    /// The excerpt's `^` has come: the error follows.
+    Caret,
+    /// A report of Elixir or Erlang.
+    Report,
+    /// A block of JSON that began with its bracket.
+    Block,
+    /// A markup element; the name of its root lies at these bytes of the event.
+    Markup(u32, u32),
+    /// A dump of Java threads.
+    Threads,
+}
+
+/// The state of the open event, as far as a next line asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    mode: Mode,
+    /// What the mode becomes if the line now judged joins.
+    next: Mode,
+    /// Brackets opened at the end of a line and not closed at the start of another.
+    brackets: u32,
+    lines: u32,
+    /// Where the last line starts.
+    last: usize,
+    /// What may join, once somebody asked.
+    attach: Option<(Attach, bool)>,
+    held_blanks: u32,
+    held_texts: u32,
+    /// The last held line is one word or one error: frames make it part of the event.
+    held_word: bool,
+}
+
+impl Open {
+    /// The state after an event's first line.
+    pub(super) fn new(line: &[u8], shape: Shape) -> Self {
+        let mode = match shape {
+            Shape::Error(_) => Mode::Error,
+            Shape::Indented(Indent::File | Indent::Group) => Mode::Python,
+            Shape::Indented(Indent::Frame) => Mode::Frames,
+            Shape::Sign(sign) => match sign {
+                Sign::Traceback => Mode::Python,
+                Sign::Chain => Mode::PythonChain,
+                Sign::Caused => Mode::Error,
+                Sign::Stack => Mode::Frames,
+                Sign::Panic => Mode::Panic,
+                Sign::Goroutine => Mode::Go,
+                Sign::Rust if line.ends_with(b":") => Mode::RustHead,
+                Sign::Rust => Mode::Rust,
+                Sign::Place => Mode::Excerpt,
+                Sign::ThreadDump => Mode::Threads,
+                Sign::Open => Mode::Block,
+                Sign::Markup => markup(line, 0),
+                _ => Mode::Plain,
+            },
+            _ => Mode::Plain,
+        };
+        Self {
+            mode,
+            next: mode,
+            brackets: u32::from(opens(line)),
+            lines: 1,
+            last: 0,
+            attach: None,
+            held_blanks: 0,
+            held_texts: 0,
+            held_word: false,
+        }
+    }
+
+    /// An ordinary event, for which a line that starts with a digit is no continuation.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.mode, Mode::Plain | Mode::Done)
+    }
+
+    /// The state of the same event's next part, after a cap.
+    pub(super) fn next_part(&self) -> Self {
+        let mode = match self.mode {
+            // The name lies in the part that has gone.
+            Mode::Markup(..) => Mode::Plain,
+            mode => mode,
+        };
+        Self {
+            mode,
+            last: 0,
+            ..self.clone()
+        }
+    }
+
+    /// The line joins; `text` ends with all held lines and not yet with this one.
+    pub(super) fn joined(&mut self, text: &[u8], line: &[u8], shape: Shape) {
+        self.lines += 1 + self.held_blanks + self.held_texts;
+        self.held_blanks = 0;
+        self.held_texts = 0;
+        self.held_word = false;
+        self.mode = self.next;
+        if closes(line) {
+            self.brackets = self.brackets.saturating_sub(1);
+            if self.brackets == 0 && self.mode == Mode::Block && shape == Shape::Sign(Sign::Close) {
+                self.mode = Mode::Done;
+            }
+        }
+        self.brackets += u32::from(opens(line));
+        if let Mode::Markup(at, len) = self.mode {
+            self.mode = match self.root(text, at, len) {
+                Some([]) | None => markup(line, text.len() + 1),
+                Some(root) if ends_element(line, root) => Mode::Done,
+                Some(_) => self.mode,
+            };
+        }
+    }
+
+    fn root<'a>(&self, text: &'a [u8], at: u32, len: u32) -> Option<&'a [u8]> {
+        text.get(at as usize..(at + len) as usize)
+    }
+
+    pub(super) fn last_line_at(&mut self, at: usize) {
+        self.last = at;
+    }
+
+    /// The line is held.
+    pub(super) fn held(&mut self, _line: &[u8], shape: Shape) {
+        if shape == Shape::Blank {
+            self.held_blanks += 1;
+        } else {
+            self.held_texts += 1;
+            self.held_word = matches!(shape, Shape::Word | Shape::Error(_));
+        }
+    }
+
+    fn attach(&mut self, text: &[u8]) -> (Attach, bool) {
+        *self.attach.get_or_insert_with(|| {
+            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+            head::attach(&text[..end])
+        })
+    }
+
+    fn is_adjacent(&self) -> bool {
+        self.held_blanks + self.held_texts == 0
+    }
+
+    fn to(&mut self, mode: Mode) -> Step {
+        self.next = mode;
+        Step::Join
+    }
+
+    fn hold_if(&self, may: bool) -> Step {
+        if may && self.held_blanks + self.held_texts < MAX_HELD {
+            Step::Hold
+        } else {
+            Step::Begin
+        }
+    }
+}
+
+/// Decides. `text` is what the open event holds so far, held lines left out.
+pub(super) fn judge(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
+    open.next = open.mode;
+    if open.mode == Mode::Quoted && shape != Shape::Head {
+        let ends = shape == Shape::Sign(Sign::Triple);
+        return open.to(if ends { Mode::PythonEnd } else { Mode::Quoted });
+    }
+    match shape {
+        Shape::Head => Step::Begin,
+        Shape::Blank => open.hold_if(open.mode != Mode::Done || open.lines > 1),
+        Shape::Indented(indent) => indented(open, text, indent),
+        Shape::Sign(sign) => signed(open, text, line, sign),
+        Shape::Error(qualified) => error(open, text, qualified),
+        Shape::Text | Shape::Word => words(open, text, line, shape),
+    }
+}
+
+fn indented(open: &mut Open, text: &[u8], indent: Indent) -> Step {
+    let (attach, headed) = open.attach(text);
+    if open.mode == Mode::Done || attach == Attach::Closed && open.brackets == 0 {
+        return Step::Begin;
+    }
+    let mode = open.mode;
+    if indent == Indent::Group {
+        let follows = mode == Mode::PythonChain
+            || open.is_adjacent() && attach == Attach::Bad && is_before_trace(mode);
+        return if follows || mode == Mode::Python {
+            open.to(Mode::Python)
+        } else {
+            Step::Begin
+        };
+    }
+    let next = match (mode, indent) {
+        (Mode::Plain | Mode::Error | Mode::Rust, Indent::Frame) => Mode::Frames,
+        (Mode::Plain | Mode::Error, Indent::File) => Mode::Python,
+        (Mode::Excerpt, Indent::Caret) => Mode::Caret,
+        (Mode::RustHead, _) => Mode::Rust,
+        _ => mode,
+    };
+    if open.is_adjacent() {
+        return open.to(next);
+    }
+    if open.held_texts == 0 {
+        // Beneath a blank line: a harmless line with a head has ended; anything else goes on.
+        let ended = open.lines == 1 && headed && attach == Attach::Calm && mode == Mode::Plain;
+        return if ended { Step::Begin } else { open.to(next) };
+    }
+    match indent {
+        Indent::Caret if matches!(mode, Mode::Excerpt | Mode::Error | Mode::Caret) => open.to(next),
+        Indent::Frame if is_before_trace(mode) || open.held_word => open.to(Mode::Frames),
+        Indent::File if is_before_trace(mode) => open.to(Mode::Python),
+        Indent::Other | Indent::Close
+            if open.held_word && open.held_texts == 1 && mode == Mode::PythonEnd =>
+        {
+            open.to(mode)
+        }
+        _ if matches!(
+            mode,
+            Mode::Error | Mode::Panic | Mode::Rust | Mode::Markup(..)
+        ) =>
+        {
+            open.hold_if(open.held_texts < MAX_MESSAGE)
+        }
+        _ => Step::Begin,
+    }
+}
+
+/// Whether frames may still come for the first time.
+fn is_before_trace(mode: Mode) -> bool {
+    matches!(mode, Mode::Plain | Mode::Error)
+}
+
+fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
+    let (attach, headed) = open.attach(text);
+    let mode = open.mode;
+    let adjacent = open.is_adjacent();
+    let live = mode != Mode::Done && attach != Attach::Closed;
+    let in_trace = matches!(
+        mode,
+        Mode::Frames | Mode::Error | Mode::PythonEnd | Mode::Python
+    );
+    let bad = attach == Attach::Bad && adjacent && mode == Mode::Plain;
+    let joins =
+        |joins: bool, open: &mut Open, next: Mode| if joins { open.to(next) } else { Step::Begin };
+    match sign {
+        Sign::Traceback => {
+            // A logged message of several lines may stand between its head and the trace.
+            let near = adjacent || headed && open.held_texts > 0;
+            let first = near && attach == Attach::Bad && is_before_trace(mode);
+            let next = if mode == Mode::Quote {
+                Mode::Quoted
+            } else {
+                Mode::Python
+            };
+            joins(
+                matches!(mode, Mode::PythonChain | Mode::Quote) || first,
+                open,
+                next,
+            )
+        }
+        Sign::Chain => joins(
+            matches!(mode, Mode::Python | Mode::PythonEnd),
+            open,
+            Mode::PythonChain,
+        ),
+        Sign::Triple => {
+            let follows = matches!(mode, Mode::PythonEnd | Mode::Python | Mode::Error);
+            joins(adjacent && follows, open, Mode::Quote)
+        }
+        Sign::Detail => joins(in_trace || bad, open, mode),
+        Sign::Caused => joins(
+            live && (adjacent || in_trace || mode == Mode::Rust),
+            open,
+            Mode::Error,
+        ),
+        Sign::Frame => joins(in_trace && live || bad, open, Mode::Frames),
+        Sign::RubyFrame => joins(adjacent && in_trace && live || bad, open, Mode::Frames),
+        Sign::Mark => joins(
+            adjacent && live && (in_trace || bad || open.lines > 1),
+            open,
+            Mode::Frames,
+        ),
+        Sign::Stack => joins(
+            live && (adjacent || in_trace) || mode == Mode::Rust,
+            open,
+            if mode == Mode::Rust {
+                mode
+            } else {
+                Mode::Frames
+            },
+        ),
+        Sign::Hash => joins(adjacent && text.get(open.last) == Some(&b'#'), open, mode),
+        Sign::Panic => {
+            // The runtime's remark before the panic itself.
+            let remark = text.get(open.last..).is_some_and(|last| {
+                last.starts_with(b"runtime: ") || last.starts_with(b"unexpected fault")
+            });
+            joins(
+                mode == Mode::Panic && remark || mode == Mode::Go && line.starts_with(b"runtime: "),
+                open,
+                Mode::Panic,
+            )
+        }
+        Sign::Goroutine => joins(
+            matches!(mode, Mode::Panic | Mode::Go) || bad,
+            open,
+            Mode::Go,
+        ),
+        Sign::Crash => joins(matches!(mode, Mode::Panic | Mode::Go), open, mode),
+        Sign::Register if mode == Mode::Go => open.to(mode),
+        Sign::Note => joins(
+            matches!(mode, Mode::Rust | Mode::RustHead),
+            open,
+            Mode::Rust,
+        ),
+        Sign::NodeVersion => {
+            let crashed = matches!(
+                mode,
+                Mode::Frames | Mode::Error | Mode::Caret | Mode::Excerpt
+            ) || open.lines > 1 && !headed;
+            joins(
+                live && crashed || mode == Mode::Done && open.lines > 1 && !headed,
+                open,
+                Mode::Done,
+            )
+        }
+        Sign::Stars => joins(
+            adjacent && live && (mode == Mode::Report || attach == Attach::Bad),
+            open,
+            Mode::Report,
+        ),
+        Sign::Report if mode == Mode::Report && adjacent => open.to(mode),
+        Sign::PhpFrame => joins(
+            adjacent && live && (mode == Mode::Frames || text.starts_with(b"PHP ")),
+            open,
+            Mode::Frames,
+        ),
+        Sign::PhpNext => joins(mode == Mode::Frames, open, Mode::Error),
+        Sign::JavaThread => joins(mode == Mode::Threads, open, mode),
+        Sign::Open => {
+            let announced =
+                headed && adjacent && text.last().is_some_and(|b| matches!(b, b':' | b'='));
+            joins(open.brackets > 0 || live && announced, open, Mode::Block)
+        }
+        Sign::Close => {
+            let belongs = open.brackets > 0 || adjacent && live && open.lines > 1;
+            joins(belongs, open, mode)
+        }
+        Sign::Json if open.brackets > 0 && matches!(mode, Mode::Block) => open.to(mode),
+        Sign::Markup if matches!(mode, Mode::Markup(..)) => open.to(mode),
+        Sign::Markup => {
+            let announced =
+                headed && adjacent && text.last().is_some_and(|b| matches!(b, b':' | b'=' | b'>'));
+            joins(live && announced, open, Mode::Markup(0, 0))
+        }
+        Sign::MarkupEnd => {
+            let belongs = matches!(mode, Mode::Markup(..)) || adjacent && live && open.lines > 1;
+            joins(belongs, open, mode)
+        }
+        // Words that mean something only inside what they belong to.
+        Sign::Register
+        | Sign::Report
+        | Sign::Json
+        | Sign::Place
+        | Sign::Rust
+        | Sign::ThreadDump => {
+            if matches!(sign, Sign::Rust | Sign::ThreadDump | Sign::Place)
+                && !matches!(mode, Mode::Python | Mode::Caret)
+            {
+                return Step::Begin;
+            }
+            words(open, text, line, Shape::Text)
+        }
+    }
+}
+
+fn error(open: &mut Open, text: &[u8], qualified: bool) -> Step {
+    match open.mode {
+        Mode::Python if open.is_adjacent() => open.to(Mode::PythonEnd),
+        Mode::Caret => open.to(Mode::Error),
+        Mode::RustHead => open.to(Mode::Rust),
+        Mode::Panic => open.hold_if(open.held_texts < MAX_MESSAGE),
+        Mode::Plain if open.is_adjacent() => {
+            let (attach, headed) = open.attach(text);
+            match attach {
+                Attach::Bad if headed => open.to(Mode::Error),
+                Attach::Calm if qualified => Step::Hold,
+                _ => Step::Begin,
+            }
+        }
+        _ => Step::Begin,
+    }
+}
+
+fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
+    let adjacent = open.is_adjacent();
+    let may_go_on = open.held_texts < MAX_MESSAGE;
+    match open.mode {
+        Mode::Python if adjacent => open.to(Mode::PythonEnd),
+        Mode::RustHead => open.to(Mode::Rust),
+        Mode::Caret => open.to(Mode::Error),
+        Mode::Go if is_call(line) => open.to(Mode::Go),
+        Mode::Error | Mode::Panic | Mode::Rust | Mode::Markup(..) => open.hold_if(may_go_on),
+        Mode::Excerpt => open.hold_if(open.held_texts < MAX_EXCERPT),
+        Mode::Go | Mode::Frames | Mode::PythonEnd => {
+            open.hold_if(shape == Shape::Word && open.held_texts == 0)
+        }
+        Mode::Plain => match open.attach(text) {
+            (Attach::Bad, true) => open.hold_if(may_go_on),
+            _ => Step::Begin,
+        },
+        _ => Step::Begin,
+    }
+}
+
+/// Whether the line ends with an opening bracket.
+fn opens(line: &[u8]) -> bool {
+    line.trim_ascii_end()
+        .last()
+        .is_some_and(|b| matches!(b, b'{' | b'[' | b'('))
+}
+
+/// Whether the line starts with a closing bracket, indented or not.
+fn closes(line: &[u8]) -> bool {
+    line.trim_ascii_start()
+        .first()
+        .is_some_and(|b| matches!(b, b'}' | b']' | b')'))
+}
+
+/// The mode after a line that starts a markup element; `base` is where the line lies in the event.
+fn markup(line: &[u8], base: usize) -> Mode {
+    let line_start = line.len() - line.trim_ascii_start().len();
+    let Some(rest) = line[line_start..].strip_prefix(b"<") else {
+        return Mode::Markup(0, 0);
+    };
+    let len = rest
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-' | b'.'))
+        .count();
+    let root = &rest[..len];
+    if ends_element(line, root) && len > 0 {
+        return Mode::Done;
+    }
+    let at = base + line_start + 1;
+    match (u32::try_from(at), u32::try_from(len)) {
+        (Ok(at), Ok(len)) if len > 0 => Mode::Markup(at, len),
+        _ => Mode::Markup(0, 0),
+    }
+}
+
+/// Whether the line closes the element, or is all of it.
+fn ends_element(line: &[u8], name: &[u8]) -> bool {
+    let opened = line
+        .trim_ascii()
+        .strip_prefix(b"<")
+        .and_then(|rest| rest.strip_prefix(name));
+    if opened.is_some() && line.trim_ascii_end().ends_with(b"/>") {
+        return true;
+    }
+    let mut rest = line;
+    while let Some(at) = memchr::memmem::find(rest, b"</") {
+        rest = &rest[at + 2..];
+        if rest
+            .strip_prefix(name)
+            .is_some_and(|after| matches!(after.first(), None | Some(b'>' | b' ')))
+        {
+            return true;
+        }
+    }
+    false
+}

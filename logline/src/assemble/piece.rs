@@ -1,0 +1,65 @@
+//! Pieces of one line that the runtime cut: Docker's 16 KiB, CRI's `P`.
+
+use super::Span;
+use crate::event::Fragment;
+use crate::time::Timestamp;
+
+/// A line of which pieces have come and the end has not.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    text: Vec<u8>,
+    cut: u64,
+    span: Span,
+    timestamp: Option<Timestamp>,
+    open: bool,
+}
+
+impl Pieces {
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Position of the first piece's first byte.
+    pub(super) fn start(&self) -> Option<u64> {
+        self.open.then_some(self.span.start)
+    }
+
+    /// Adds the next piece; beyond `max_bytes` it is only counted, so that a line without end takes no more memory than that.
+    pub(super) fn add(&mut self, fragment: &Fragment<'_>, span: Span, max_bytes: usize) {
+        if !self.open {
+            self.open = true;
+            self.span = span;
+            self.timestamp = fragment.timestamp;
+        }
+        self.span.end = span.end;
+        let room = max_bytes.saturating_sub(self.text.len());
+        let kept = fragment.text.len().min(room);
+        self.text.extend_from_slice(&fragment.text[..kept]);
+        self.cut += (fragment.text.len() - kept) as u64;
+        // `\r` and `\n` are one line ending; a cut between them does not make the `\r` text.
+        if !fragment.partial
+            && fragment.text.is_empty()
+            && self.cut == 0
+            && self.text.last() == Some(&b'\r')
+        {
+            self.text.pop();
+        }
+    }
+
+    /// Takes the line out: its text (to be given back with [`Pieces::reuse`]), the bytes cut, its place and its time.
+    pub(super) fn take(&mut self) -> (Vec<u8>, u64, Span, Option<Timestamp>) {
+        self.open = false;
+        let cut = std::mem::take(&mut self.cut);
+        (
+            std::mem::take(&mut self.text),
+            cut,
+            self.span,
+            self.timestamp,
+        )
+    }
+
+    pub(super) fn reuse(&mut self, mut text: Vec<u8>) {
+        text.clear();
+        self.text = text;
+    }
+}
