@@ -1,0 +1,9 @@
+//! The configuration: [`raw`] is what was written, [`Checked`] is what the rooms take.
+
+pub mod raw;
+
+mod checked;
+mod error;
+
+pub use checked::{Checked, PackChoice, Telemetry};
+pub use error::ConfigError;

@@ -1,0 +1,268 @@
+//! The configuration as it is written: every key optional, unknown keys refused.
+
+use serde::Deserialize;
+
+/// Declares a section twice: the full one that `default.yaml` fills, and the partial one that a user's file fills.
+macro_rules! section {
+    ($(#[$doc:meta])* $full:ident / $partial:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }) => {
+        section!($(#[$doc])* $full / $partial { $($(#[$field_doc])* $field: $type),+ } nested {});
+    };
+    ($(#[$doc:meta])* $full:ident / $partial:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }
+     nested { $($(#[$sub_doc:meta])* $sub:ident: $sub_full:ident / $sub_partial:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $full {
+            $($(#[$field_doc])* pub $field: $type,)*
+            $($(#[$sub_doc])* pub $sub: $sub_full,)*
+        }
+
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct $partial {
+            $($field: Option<$type>,)*
+            $($sub: Option<$sub_partial>,)*
+        }
+
+        impl $full {
+            /// The same with what `partial` names replaced.
+            fn with(self, partial: $partial) -> Self {
+                Self {
+                    $($field: partial.$field.unwrap_or(self.$field),)*
+                    $($sub: match partial.$sub {
+                        Some(sub) => self.$sub.with(sub),
+                        None => self.$sub,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+section! {
+    /// The whole file.
+    Raw / PartialRaw {
+        /// Seconds that a stop may take.
+        drain_timeout_seconds: u64,
+    } nested {
+        /// Where lines come from.
+        sources: Sources / PartialSources,
+        /// How pieces and lines become events.
+        events: Events / PartialEvents,
+        /// What the lines are about.
+        classify: Classify / PartialClassify,
+        /// Where labelled events go.
+        sinks: Sinks / PartialSinks,
+        /// Metrics and health.
+        telemetry: Telemetry / PartialTelemetry,
+        /// The agent's own log.
+        log: Log / PartialLog,
+    }
+}
+
+section! {
+    /// Where lines come from.
+    Sources / PartialSources {
+        /// The demonstration stream.
+        demo: Switch,
+    } nested {
+        /// Log files.
+        files: Files / PartialFiles,
+        /// The Docker engine.
+        docker: Docker / PartialDocker,
+    }
+}
+
+section! {
+    /// Log files.
+    Files / PartialFiles {
+        /// Globs of files to read.
+        include: Vec<String>,
+        /// Globs of files to leave alone.
+        exclude: Vec<String>,
+        /// Where reading begins in a file that was there before the agent.
+        start_at: StartAt,
+        /// Bytes before the end for [`StartAt::Tail`].
+        tail_bytes: u64,
+        /// Seconds between two looks through the globs.
+        rescan_seconds: u64,
+        /// Descriptors kept open.
+        max_open: usize,
+    }
+}
+
+section! {
+    /// The Docker engine.
+    Docker / PartialDocker {
+        /// Whether its API is read.
+        enabled: Switch,
+        /// Its unix socket.
+        socket: String,
+        /// Lines of a container's past that are read at the first meeting.
+        tail_lines: u32,
+        /// Container labels that are kept.
+        labels: Vec<String>,
+    }
+}
+
+section! {
+    /// How pieces and lines become events.
+    Events / PartialEvents {
+        /// Join stack traces and continuations.
+        multiline: bool,
+        /// Bytes kept of an event.
+        max_bytes: usize,
+        /// Lines kept of an event.
+        max_lines: u32,
+        /// Milliseconds that an open event waits.
+        max_wait_ms: u64,
+        /// Minutes east of UTC for times without a zone.
+        utc_offset_minutes: i32,
+    }
+}
+
+section! {
+    /// What the lines are about.
+    Classify / PartialClassify {
+        /// A built-in pack's name, or a file.
+        pack: String,
+        /// Bound of the template table.
+        max_templates: usize,
+    }
+}
+
+section! {
+    /// Where labelled events go.
+    Sinks / PartialSinks {} nested {
+        /// Standard output.
+        stdout: Stdout / PartialStdout,
+    }
+}
+
+section! {
+    /// Standard output.
+    Stdout / PartialStdout {
+        /// Whether it is written.
+        enabled: bool,
+        /// How an event is written.
+        format: StdoutFormat,
+    }
+}
+
+section! {
+    /// Metrics and health.
+    Telemetry / PartialTelemetry {
+        /// `ADDRESS:PORT`, or empty for none.
+        listen: String,
+        /// File with the bearer token that is asked for, or empty for none.
+        token_file: String,
+        /// Streams with metrics of their own.
+        max_streams: usize,
+    }
+}
+
+section! {
+    /// The agent's own log.
+    Log / PartialLog {
+        /// Least severe level that is written.
+        level: LogLevel,
+        /// How it is written.
+        format: LogFormat,
+    }
+}
+
+/// On, off, or decided by what the host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// Decided at the start.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Where reading begins in a file that was there before the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartAt {
+    /// At its first byte.
+    Beginning,
+    /// At its end: new lines only.
+    End,
+    /// A bounded stretch before its end.
+    Tail,
+}
+
+/// How an event is written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StdoutFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+    /// Tab-separated.
+    Tsv,
+}
+
+/// Levels of the agent's own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Data lost or an operator needed.
+    Error,
+    /// Something is off, nothing lost.
+    Warn,
+    /// What the agent does.
+    Info,
+    /// For looking closer.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name that the log filter understands.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How the agent's own log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commented defaults, compiled in.
+pub const DEFAULT_YAML: &str = include_str!("default.yaml");
+
+impl Raw {
+    /// The defaults with what `yaml` names replaced.
+    ///
+    /// # Errors
+    /// The parser's own error, with line and column, where `yaml` is not a configuration.
+    pub(super) fn parse(yaml: &str) -> Result<Self, serde_saphyr::Error> {
+        let defaults: Self = serde_saphyr::from_str(DEFAULT_YAML)?;
+        if yaml.trim().is_empty() {
+            return Ok(defaults);
+        }
+        let partial: Option<PartialRaw> = serde_saphyr::from_str(yaml)?;
+        Ok(defaults.with(partial.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,171 @@
+//! A run of labelled events in one piece of memory, as it goes from the flow to the sinks.
+
+use std::sync::Arc;
+
+use logline::event::{EventRef, Stream};
+use logline::level::Level;
+use logline::template::{Template, TemplateId};
+use logline::time::Timestamp;
+
+use super::labels::Labels;
+use super::verdict::Verdict;
+use crate::source::Origin;
+
+/// A stretch of a batch's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    start: u32,
+    len: u32,
+}
+
+impl Slice {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Where it begins in `whole`, if it lies inside.
+    #[must_use]
+    pub fn offset_in(self, whole: Self) -> Option<usize> {
+        let offset = self.start.checked_sub(whole.start)?;
+        (offset.checked_add(self.len)? <= whole.len).then_some(offset as usize)
+    }
+}
+
+/// What is printed of a template, made once per template and shared by its events.
+#[derive(Debug)]
+pub struct TemplateText {
+    /// Hash of the text.
+    pub id: TemplateId,
+    /// The masked text.
+    pub text: String,
+    /// The same as the inside of a JSON string.
+    pub json: Vec<u8>,
+}
+
+impl TemplateText {
+    /// Renders a template of the table.
+    #[must_use]
+    pub fn new(template: &Template) -> Self {
+        let mut json = Vec::with_capacity(template.text.len() + 8);
+        crate::sink::encode::escape_json(template.text.as_bytes(), &mut json);
+        Self { id: template.id, text: template.text.clone(), json }
+    }
+}
+
+/// One event with everything that is known of it; its texts lie in the batch.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// The lines as the container wrote them.
+    pub text: Slice,
+    /// What the program says.
+    pub message: Slice,
+    /// Who speaks; empty where the line does not tell.
+    pub logger: Slice,
+    /// The runtime's time or, without one, the line's own.
+    pub timestamp: Option<Timestamp>,
+    /// Which stream of the container.
+    pub stream: Stream,
+    /// How bad it is.
+    pub level: Level,
+    /// What it is about, and why.
+    pub verdict: Verdict,
+    /// Index in the template table.
+    pub template: usize,
+    /// What is printed of it; known once the batch is settled.
+    pub template_text: Option<Arc<TemplateText>>,
+    /// Index of the origin in the batch.
+    pub origin: u32,
+    /// Lines joined.
+    pub lines: u32,
+    /// Bytes cut off at a bound.
+    pub cut_bytes: u64,
+    /// Position of the event in its stream.
+    pub start: u64,
+}
+
+/// Labelled events in the order in which they were completed.
+#[derive(Debug)]
+pub struct Batch {
+    /// Names of the categories and rules that the verdicts speak of.
+    pub labels: Arc<Labels>,
+    /// The events.
+    pub events: Vec<Labelled>,
+    origins: Vec<Arc<Origin>>,
+    bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// An empty batch whose verdicts will be those of `labels`.
+    #[must_use]
+    pub fn new(labels: Arc<Labels>) -> Self {
+        Self { labels, events: Vec::new(), origins: Vec::new(), bytes: Vec::new() }
+    }
+
+    /// Takes everything out and keeps the memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.origins.clear();
+        self.bytes.clear();
+    }
+
+    /// Bytes of text held.
+    #[must_use]
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The text of `slice`.
+    #[must_use]
+    pub fn get(&self, slice: Slice) -> &[u8] {
+        let start = slice.start as usize;
+        self.bytes.get(start..start + slice.len as usize).unwrap_or_default()
+    }
+
+    /// Where `event` comes from.
+    #[must_use]
+    pub fn origin(&self, event: &Labelled) -> Option<&Arc<Origin>> {
+        self.origins.get(event.origin as usize)
+    }
+
+    /// Keeps the text of `event`.
+    pub(super) fn keep_text(&mut self, event: &EventRef<'_>) -> Slice {
+        self.keep(event.text)
+    }
+
+    /// Keeps `part`, which usually is a piece of `whole` that is kept already.
+    pub(super) fn keep_part(&mut self, part: &[u8], whole: &[u8], kept: Slice) -> Slice {
+        let offset = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        if offset <= whole.len() && part.len() <= whole.len() - offset {
+            return Slice { start: kept.start + clamp(offset), len: clamp(part.len()) };
+        }
+        self.keep(part)
+    }
+
+    /// The index of `origin` in this batch.
+    pub(super) fn keep_origin(&mut self, origin: &Arc<Origin>) -> u32 {
+        let known = self.origins.iter().rposition(|known| Arc::ptr_eq(known, origin));
+        clamp(known.unwrap_or_else(|| {
+            self.origins.push(Arc::clone(origin));
+            self.origins.len() - 1
+        }))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Slice {
+        let start = clamp(self.bytes.len());
+        self.bytes.extend_from_slice(bytes);
+        Slice { start, len: clamp(bytes.len()) }
+    }
+}
+
+/// Batches are handed on long before 4 GiB; beyond that a slice reads as empty instead of wrapping.
+fn clamp(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

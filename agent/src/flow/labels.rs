@@ -1,0 +1,29 @@
+//! The names behind the numbers in a verdict.
+
+/// The name printed where there is no category.
+pub const UNCLASSIFIED: &str = "unclassified";
+
+/// Names of one loaded pack.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// The pack's name.
+    pub pack: String,
+    /// Category names in the order of the taxonomy.
+    pub categories: Vec<String>,
+    /// Rule names by index.
+    pub rules: Vec<String>,
+}
+
+impl Labels {
+    /// The name of a category.
+    #[must_use]
+    pub fn category(&self, index: Option<u16>) -> &str {
+        index.and_then(|index| self.categories.get(usize::from(index))).map_or(UNCLASSIFIED, String::as_str)
+    }
+
+    /// The name of a rule.
+    #[must_use]
+    pub fn rule(&self, index: u32) -> &str {
+        self.rules.get(index as usize).map_or("", String::as_str)
+    }
+}

@@ -1,0 +1,67 @@
+//! What the flow counts, in plain numbers; telemetry reads them once per batch.
+
+use std::collections::BTreeMap;
+
+use logline::decode::Malformed;
+use logline::level::Level;
+
+use super::batch::Labelled;
+use super::verdict::Stage;
+
+/// Events by category, level and stage, and everything that went wrong on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Bytes taken from the sources.
+    pub bytes: u64,
+    /// Physical lines.
+    pub lines: u64,
+    /// Events.
+    pub events: u64,
+    /// Events of which a part was cut off at a bound.
+    pub cut_events: u64,
+    /// Bytes cut off.
+    pub cut_bytes: u64,
+    /// Lines that were not wrapped as their source says, by reason; they went on as plain text.
+    pub malformed: BTreeMap<&'static str, u64>,
+    /// Events by category (the last row is `unclassified`) and level.
+    by_category: Vec<[u64; Level::ALL.len()]>,
+    unclassified: [u64; Level::ALL.len()],
+    by_stage: [u64; Stage::ALL.len()],
+}
+
+impl Stats {
+    pub(super) fn malformed(&mut self, reason: Malformed) {
+        *self.malformed.entry(reason.as_str()).or_default() += 1;
+    }
+
+    pub(super) fn event(&mut self, event: &Labelled) {
+        self.events += 1;
+        if event.cut_bytes > 0 {
+            self.cut_events += 1;
+            self.cut_bytes += event.cut_bytes;
+        }
+        self.by_stage[event.verdict.stage as usize] += 1;
+        let row = match event.verdict.category.map(usize::from) {
+            Some(category) => {
+                if self.by_category.len() <= category {
+                    self.by_category.resize(category + 1, [0; Level::ALL.len()]);
+                }
+                &mut self.by_category[category]
+            }
+            None => &mut self.unclassified,
+        };
+        row[event.level as usize] += 1;
+    }
+
+    /// Events judged by `stage`.
+    #[must_use]
+    pub fn by_stage(&self, stage: Stage) -> u64 {
+        self.by_stage[stage as usize]
+    }
+
+    /// Every category that occurred (`None`: unclassified) with its events per level, least severe first.
+    pub fn by_category(&self) -> impl Iterator<Item = (Option<u16>, &[u64; Level::ALL.len()])> {
+        let named = self.by_category.iter().zip(0u16..).map(|(row, index)| (Some(index), row));
+        named.chain(std::iter::once((None, &self.unclassified))).filter(|(_, row)| row.iter().any(|count| *count > 0))
+    }
+}

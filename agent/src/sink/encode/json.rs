@@ -1,0 +1,116 @@
+//! One JSON object a line, with the field names that people and tests rely on.
+
+use std::io::Write as _;
+
+use super::{Encode, escape_json, reason};
+use crate::flow::{Batch, Labelled};
+use crate::source::Origin;
+
+/// Writes events as JSON.
+#[derive(Debug, Default)]
+pub struct Json {
+    /// Where the event comes from is told too: id, host, stream, container, Kubernetes names.
+    pub host: Option<String>,
+}
+
+impl Encode for Json {
+    fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+        let text = batch.get(event.text);
+        out.extend_from_slice(b"{\"line\":\"");
+        let line_at = out.len();
+        let unchanged = escape_json(text, out);
+        if !unchanged && std::str::from_utf8(text).is_err() {
+            out.extend_from_slice(b"\",\"invalid_utf8\":true,\"timestamp\":");
+        } else {
+            out.extend_from_slice(b"\",\"timestamp\":");
+        }
+        match event.timestamp {
+            Some(timestamp) => {
+                out.push(b'"');
+                timestamp.write_rfc3339(out);
+                out.extend_from_slice(b"\",\"message\":\"");
+            }
+            None => out.extend_from_slice(b"null,\"message\":\""),
+        }
+        // Most messages are the tail of a line that needed no escapes: the escaped line has it already.
+        match event.message.offset_in(event.text).filter(|_| unchanged) {
+            Some(offset) => out.extend_from_within(line_at + offset..line_at + offset + event.message.len()),
+            None => {
+                escape_json(batch.get(event.message), out);
+            }
+        }
+        if !event.logger.is_empty() {
+            out.extend_from_slice(b"\",\"logger\":\"");
+            escape_json(batch.get(event.logger), out);
+        }
+        verdict(batch, event, out);
+        if event.lines > 1 {
+            let _ = write!(out, ",\"lines\":{}", event.lines);
+        }
+        if event.cut_bytes > 0 {
+            let _ = write!(out, ",\"cut_bytes\":{}", event.cut_bytes);
+        }
+        if let (Some(host), Some(origin)) = (&self.host, batch.origin(event)) {
+            write_origin(host, origin, event, out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+fn verdict(batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\",\"level\":\"");
+    out.extend_from_slice(event.level.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"category\":\"");
+    out.extend_from_slice(batch.labels.category(event.verdict.category).as_bytes());
+    out.extend_from_slice(b"\",\"stage\":\"");
+    out.extend_from_slice(event.verdict.stage.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"confidence\":");
+    write_confidence(event.verdict.confidence, out);
+    let (why, name) = reason(batch, event);
+    out.extend_from_slice(b",\"reason\":\"");
+    out.extend_from_slice(why.as_bytes());
+    escape_json(name.as_bytes(), out);
+    out.extend_from_slice(b"\",\"template_id\":\"");
+    if let Some(template) = &event.template_text {
+        template.id.write_hex(out);
+        out.extend_from_slice(b"\",\"template\":\"");
+        out.extend_from_slice(&template.json);
+    } else {
+        out.extend_from_slice(b"\",\"template\":\"");
+    }
+    out.push(b'"');
+}
+
+/// Three decimals say all that a calibrated confidence can mean.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Clamped to 0..=1000 just before.
+fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
+    let thousandths = (confidence.clamp(0.0, 1.0) * 1000.0).round() as u16;
+    let digit = |value: u16| b'0' + (value % 10) as u8;
+    out.extend_from_slice(&[digit(thousandths / 1000), b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
+}
+
+fn write_origin(host: &str, origin: &Origin, event: &Labelled, out: &mut Vec<u8>) {
+    let field = |name: &str, value: &str, out: &mut Vec<u8>| {
+        out.extend_from_slice(name.as_bytes());
+        escape_json(value.as_bytes(), out);
+        out.push(b'"');
+    };
+    out.extend_from_slice(b",\"event_id\":\"");
+    escape_json(origin.stream_id().as_bytes(), out);
+    let _ = write!(out, ":{}\"", event.start);
+    field(",\"host\":\"", host, out);
+    field(",\"stream\":\"", event.stream.as_str(), out);
+    if let Some(container) = &origin.container {
+        field(",\"container\":{\"id\":\"", &container.id, out);
+        field(",\"name\":\"", &container.name, out);
+        field(",\"image\":\"", &container.image, out);
+        out.push(b'}');
+    }
+    if let Some(k8s) = &origin.k8s {
+        field(",\"k8s\":{\"namespace\":\"", &k8s.namespace, out);
+        field(",\"pod\":\"", &k8s.pod, out);
+        field(",\"container\":\"", &k8s.container, out);
+        field(",\"node\":\"", host, out);
+        out.push(b'}');
+    }
+}

@@ -1,0 +1,40 @@
+//! Tab-separated columns, for `cut`, `awk` and spreadsheets.
+
+use std::io::Write as _;
+
+use super::{Encode, escape_terminal, reason};
+use crate::flow::{Batch, Labelled};
+
+/// Writes events as tab-separated columns; tabs, line endings and control characters inside a value are escaped.
+#[derive(Debug, Default)]
+pub struct Tsv;
+
+impl Tsv {
+    /// The column names, as a first line.
+    pub const HEADER: &'static [u8] = b"timestamp\tlevel\tcategory\tstage\tconfidence\treason\ttemplate_id\tmessage\n";
+}
+
+impl Encode for Tsv {
+    fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+        if let Some(timestamp) = event.timestamp {
+            timestamp.write_rfc3339(out);
+        }
+        let (why, name) = reason(batch, event);
+        let verdict = &event.verdict;
+        // Writing to a Vec cannot fail.
+        let _ = write!(
+            out,
+            "\t{}\t{}\t{}\t{:.3}\t{why}{name}\t",
+            event.level.as_str(),
+            batch.labels.category(verdict.category),
+            verdict.stage.as_str(),
+            verdict.confidence,
+        );
+        if let Some(template) = &event.template_text {
+            template.id.write_hex(out);
+        }
+        out.push(b'\t');
+        escape_terminal(batch.get(event.message), None, out);
+        out.push(b'\n');
+    }
+}
