@@ -1,4 +1,22 @@
 //! The agent: tails what containers print and labels each event.
+//!
+//! The rooms stand in the order in which the data flows; [`app`] is the only one that sees them all.
+//!
+//! | room | enters | leaves |
+//! |---|---|---|
+//! | [`source`] | files, the Docker engine, stdin | bytes with their position in a stream |
+//! | [`flow`] | those bytes | labelled events, in batches |
+//! | [`sink`] | batches | what leaves the agent |
+//!
+//! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`telemetry`] (log, metrics,
+//! health), [`shutdown`] and [`cli`].
 
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod flow;
+pub mod packs;
 pub mod shutdown;
+pub mod sink;
 pub mod source;
+pub mod telemetry;

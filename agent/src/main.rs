@@ -1,3 +1,7 @@
-//! The command `logsieve`.
+//! The `logsieve` binary: parse, hand over, error to exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    logsieve::cli::main()
+}

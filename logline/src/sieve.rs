@@ -1,1 +1,115 @@
-//! One call for everything that one line says, as the agent, the Fluent Bit filter and the Arroyo UDF use it.
+//! One call for everything that one event says, as the agent, the Fluent Bit filter and the Arroyo UDF use it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::event::Stream;
+use crate::header::{self, Header};
+use crate::level::{self, Level};
+use crate::rules::{Decision, RuleInput, RuleSet, Scratch};
+use crate::template::{self, Table};
+use crate::time::TimeContext;
+
+/// What is known of an event beside its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    /// The stream that it came from.
+    pub stream: Stream,
+    /// The container's name.
+    pub container: Option<&'a str>,
+    /// The container's image.
+    pub image: Option<&'a str>,
+    /// The container's or pod's labels: name and value.
+    pub labels: &'a [(String, String)],
+}
+
+/// Everything that one event says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged<'a> {
+    /// The parts of its head.
+    pub header: Header<'a>,
+    /// What is said: the header's message and, where a structured line has one, its error after a colon.
+    pub message: Cow<'a, [u8]>,
+    /// How bad it is: as the line states it, or the rule that matched, or its words; else `info`.
+    pub level: Level,
+    /// Index of its template in the table.
+    pub template: usize,
+    /// The rule that matched, if one did.
+    pub decision: Option<Decision>,
+}
+
+/// The stages that need nothing but the text, with their memory. One per thread.
+#[derive(Debug)]
+pub struct Sieve {
+    rules: Arc<RuleSet>,
+    scratch: Scratch,
+    templates: Table,
+    time: TimeContext,
+}
+
+impl Sieve {
+    /// A sieve that has seen nothing yet.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>, limits: template::Limits, time: TimeContext) -> Self {
+        Self { rules, scratch: Scratch::default(), templates: Table::new(limits), time }
+    }
+
+    /// Judges one event. Header, level and rules look at this event alone; only the template depends on what came before.
+    #[must_use]
+    pub fn judge<'a>(&mut self, text: &'a [u8], source: &Source<'_>) -> Judged<'a> {
+        let mut header = header::parse(text, &self.time);
+        let message = body(&mut header);
+        let input = RuleInput {
+            line: text,
+            message: &message,
+            logger: header.logger.as_deref(),
+            level: header.level,
+            stream: source.stream,
+            container: source.container,
+            image: source.image,
+            labels: source.labels,
+        };
+        let decision = self.rules.decide(&mut self.scratch, &input);
+        let stated = decision.as_ref().map_or(header.level, |decision| decision.level);
+        let level = stated.or_else(|| level::of(&header, text)).unwrap_or_default();
+        let template = self.templates.observe(&message);
+        Judged { header, message, level, template, decision }
+    }
+
+    /// The templates seen so far.
+    #[must_use]
+    pub fn templates(&self) -> &Table {
+        &self.templates
+    }
+
+    /// Judges by other rules from now on.
+    pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
+        self.rules = rules;
+    }
+
+    /// Reads times that leave something open against `time` from now on.
+    pub fn set_time(&mut self, time: TimeContext) {
+        self.time = time;
+    }
+}
+
+/// The message with the error that a structured line keeps in a field of its own: "listen failed" alone says too little.
+fn body<'a>(header: &mut Header<'a>) -> Cow<'a, [u8]> {
+    let message = std::mem::take(&mut header.message);
+    match &header.error {
+        Some(error) if !error.is_empty() && !ends_with(&message, error) => {
+            let mut body = Vec::with_capacity(message.len() + error.len() + 2);
+            body.extend_from_slice(&message);
+            if !message.is_empty() {
+                body.extend_from_slice(b": ");
+            }
+            body.extend_from_slice(error);
+            Cow::Owned(body)
+        }
+        _ => message,
+    }
+}
+
+fn ends_with(message: &[u8], error: &[u8]) -> bool {
+    message.trim_ascii_end().ends_with(error.trim_ascii_end())
+}

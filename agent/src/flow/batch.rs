@@ -7,9 +7,10 @@ use logline::level::Level;
 use logline::template::{Template, TemplateId};
 use logline::time::Timestamp;
 
+use super::StreamInfo;
 use super::labels::Labels;
 use super::verdict::Verdict;
-use crate::source::Origin;
+
 
 /// A stretch of a batch's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +82,8 @@ pub struct Labelled {
     pub template: usize,
     /// What is printed of it; known once the batch is settled.
     pub template_text: Option<Arc<TemplateText>>,
-    /// Index of the origin in the batch.
-    pub origin: u32,
+    /// Index of its stream in the batch.
+    pub stream_index: u32,
     /// Lines joined.
     pub lines: u32,
     /// Bytes cut off at a bound.
@@ -98,7 +99,7 @@ pub struct Batch {
     pub labels: Arc<Labels>,
     /// The events.
     pub events: Vec<Labelled>,
-    origins: Vec<Arc<Origin>>,
+    streams: Vec<Arc<StreamInfo>>,
     bytes: Vec<u8>,
 }
 
@@ -106,13 +107,13 @@ impl Batch {
     /// An empty batch whose verdicts will be those of `labels`.
     #[must_use]
     pub fn new(labels: Arc<Labels>) -> Self {
-        Self { labels, events: Vec::new(), origins: Vec::new(), bytes: Vec::new() }
+        Self { labels, events: Vec::new(), streams: Vec::new(), bytes: Vec::new() }
     }
 
     /// Takes everything out and keeps the memory.
     pub fn clear(&mut self) {
         self.events.clear();
-        self.origins.clear();
+        self.streams.clear();
         self.bytes.clear();
     }
 
@@ -131,8 +132,14 @@ impl Batch {
 
     /// Where `event` comes from.
     #[must_use]
-    pub fn origin(&self, event: &Labelled) -> Option<&Arc<Origin>> {
-        self.origins.get(event.origin as usize)
+    pub fn stream(&self, event: &Labelled) -> Option<&StreamInfo> {
+        self.stream_at(event.stream_index)
+    }
+
+    /// The stream with this index in the batch.
+    #[must_use]
+    pub fn stream_at(&self, index: u32) -> Option<&StreamInfo> {
+        self.streams.get(index as usize).map(Arc::as_ref)
     }
 
     /// Keeps the text of `event`.
@@ -149,12 +156,12 @@ impl Batch {
         self.keep(part)
     }
 
-    /// The index of `origin` in this batch.
-    pub(super) fn keep_origin(&mut self, origin: &Arc<Origin>) -> u32 {
-        let known = self.origins.iter().rposition(|known| Arc::ptr_eq(known, origin));
+    /// The index of `stream` in this batch.
+    pub(super) fn keep_stream(&mut self, stream: &Arc<StreamInfo>) -> u32 {
+        let known = self.streams.iter().rposition(|known| Arc::ptr_eq(known, stream));
         clamp(known.unwrap_or_else(|| {
-            self.origins.push(Arc::clone(origin));
-            self.origins.len() - 1
+            self.streams.push(Arc::clone(stream));
+            self.streams.len() - 1
         }))
     }
 

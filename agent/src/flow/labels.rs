@@ -1,13 +1,13 @@
 //! The names behind the numbers in a verdict.
 
+use logline::rules::RuleSet;
+
 /// The name printed where there is no category.
 pub const UNCLASSIFIED: &str = "unclassified";
 
 /// Names of one loaded pack.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Labels {
-    /// The pack's name.
-    pub pack: String,
     /// Category names in the order of the taxonomy.
     pub categories: Vec<String>,
     /// Rule names by index.
@@ -15,6 +15,15 @@ pub struct Labels {
 }
 
 impl Labels {
+    /// The names that decisions of `rules` speak of.
+    #[must_use]
+    pub fn of(rules: &RuleSet) -> Self {
+        Self {
+            categories: rules.categories().iter().map(|category| category.id.clone()).collect(),
+            rules: (0..rules.len()).map(|index| rules.rule_id(index).to_owned()).collect(),
+        }
+    }
+
     /// The name of a category.
     #[must_use]
     pub fn category(&self, index: Option<u16>) -> &str {

@@ -22,14 +22,14 @@ use logline::time::TimeContext;
 
 pub use batch::{Batch, Labelled, Slice, TemplateText};
 pub use labels::{Labels, UNCLASSIFIED};
-pub use stats::{Drop, Stats};
+pub use stats::Stats;
 pub use verdict::{Stage, Verdict};
 
 use crate::source::{Origin, SourceId};
 use lines::{Line, Splitter};
 
 /// What a flow is set up with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Bounds of the joins.
     pub assemble: logline::assemble::Limits,
@@ -39,6 +39,17 @@ pub struct Settings {
     pub templates: template::Limits,
     /// What the times in the lines leave open.
     pub time: TimeContext,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            assemble: logline::assemble::Limits::default(),
+            join: true,
+            templates: template::Limits::default(),
+            time: TimeContext::default(),
+        }
+    }
 }
 
 /// A stream as the flow and the sinks know it.
@@ -80,10 +91,9 @@ impl Flow {
         Arc::clone(&self.labeller.labels)
     }
 
-    /// What has been counted since the start.
-    #[must_use]
-    pub fn stats(&self) -> &Stats {
-        &self.labeller.stats
+    /// What has been counted since the last time it was taken.
+    pub fn take_stats(&mut self) -> Stats {
+        std::mem::take(&mut self.labeller.stats)
     }
 
     /// The templates seen so far.
@@ -201,7 +211,7 @@ impl Labeller {
     fn event(&mut self, info: &Arc<StreamInfo>, event: &EventRef<'_>, batch: &mut Batch) {
         let container = info.origin.container.as_ref();
         let source = Source {
-            stream: Some(event.stream),
+            stream: event.stream,
             container: container.map(|container| container.name.as_str()).or(info.origin.k8s.as_ref().map(|k8s| k8s.container.as_str())),
             image: container.map(|container| container.image.as_str()),
             labels: container.map_or(&[], |container| &container.labels),
@@ -219,7 +229,7 @@ impl Labeller {
             verdict,
             template: judged.template,
             template_text: None,
-            origin: batch.keep_origin(info),
+            stream_index: batch.keep_stream(info),
             lines: event.lines,
             cut_bytes: event.cut_bytes,
             start: event.start,

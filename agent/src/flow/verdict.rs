@@ -1,5 +1,7 @@
 //! What an event is judged to be about, and who judged.
 
+use logline::rules::Decision;
+
 /// Who judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -39,4 +41,15 @@ pub struct Verdict {
 impl Verdict {
     /// Nobody decided.
     pub const UNCLASSIFIED: Self = Self { category: None, stage: Stage::None, confidence: 0.0, rule: None };
+
+    /// The judgement of the rule that matched.
+    #[must_use]
+    pub fn by_rule(decision: &Decision) -> Self {
+        Self {
+            category: u16::try_from(decision.category).ok(),
+            stage: Stage::Rule,
+            confidence: decision.confidence,
+            rule: u32::try_from(decision.rule).ok(),
+        }
+    }
 }

@@ -3,8 +3,7 @@
 use std::io::Write as _;
 
 use super::{Encode, escape_json, reason};
-use crate::flow::{Batch, Labelled};
-use crate::source::Origin;
+use crate::flow::{Batch, Labelled, StreamInfo};
 
 /// Writes events as JSON.
 #[derive(Debug, Default)]
@@ -50,8 +49,8 @@ impl Encode for Json {
         if event.cut_bytes > 0 {
             let _ = write!(out, ",\"cut_bytes\":{}", event.cut_bytes);
         }
-        if let (Some(host), Some(origin)) = (&self.host, batch.origin(event)) {
-            write_origin(host, origin, event, out);
+        if let (Some(host), Some(stream)) = (&self.host, batch.stream(event)) {
+            write_origin(host, stream, event, out);
         }
         out.extend_from_slice(b"}\n");
     }
@@ -89,24 +88,24 @@ fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
     out.extend_from_slice(&[digit(thousandths / 1000), b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
 }
 
-fn write_origin(host: &str, origin: &Origin, event: &Labelled, out: &mut Vec<u8>) {
+fn write_origin(host: &str, stream: &StreamInfo, event: &Labelled, out: &mut Vec<u8>) {
     let field = |name: &str, value: &str, out: &mut Vec<u8>| {
         out.extend_from_slice(name.as_bytes());
         escape_json(value.as_bytes(), out);
         out.push(b'"');
     };
     out.extend_from_slice(b",\"event_id\":\"");
-    escape_json(origin.stream_id().as_bytes(), out);
+    escape_json(stream.id.as_bytes(), out);
     let _ = write!(out, ":{}\"", event.start);
     field(",\"host\":\"", host, out);
     field(",\"stream\":\"", event.stream.as_str(), out);
-    if let Some(container) = &origin.container {
+    if let Some(container) = &stream.origin.container {
         field(",\"container\":{\"id\":\"", &container.id, out);
         field(",\"name\":\"", &container.name, out);
         field(",\"image\":\"", &container.image, out);
         out.push(b'}');
     }
-    if let Some(k8s) = &origin.k8s {
+    if let Some(k8s) = &stream.origin.k8s {
         field(",\"k8s\":{\"namespace\":\"", &k8s.namespace, out);
         field(",\"pod\":\"", &k8s.pod, out);
         field(",\"container\":\"", &k8s.container, out);

@@ -46,10 +46,10 @@ impl Encode for Pretty {
             let _ = write!(out, "{category:<13} ");
         });
         if self.origin
-            && let Some(origin) = batch.origin(event)
+            && let Some(stream) = batch.stream(event)
         {
             self.styled(dim, out, |out| {
-                escape_terminal(short_name(origin).as_bytes(), None, out);
+                escape_terminal(short_name(&stream.origin).as_bytes(), None, out);
                 out.extend_from_slice(b"  ");
             });
         }

@@ -1,0 +1,62 @@
+//! Which rules decide: a built-in pack or a file, read and compiled.
+
+use std::path::Path;
+
+use logline::rules::{Pack, PackError, RuleSet};
+
+use crate::config::PackChoice;
+
+/// A pack that cannot be used. Displays every mistake with the file's name, line and column.
+#[derive(Debug, thiserror::Error)]
+pub enum PackLoadError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read: {error}")]
+    Unreadable {
+        /// Its path.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The pack is not sound.
+    #[error("{}", describe(file, error))]
+    Unsound {
+        /// Its path or name.
+        file: String,
+        /// All that is wrong with it.
+        error: PackError,
+    },
+}
+
+fn describe(file: &str, error: &PackError) -> String {
+    let mut lines: Vec<String> = error.problems.iter().map(|problem| format!("{file}: {problem}")).collect();
+    if error.more > 0 {
+        lines.push(format!("{file}: and {} more", error.more));
+    }
+    lines.join("\n")
+}
+
+/// Reads and checks the pack that is chosen.
+///
+/// # Errors
+/// A [`PackLoadError`] where the file cannot be read or the pack is not sound.
+pub fn read(choice: &PackChoice) -> Result<Pack, PackLoadError> {
+    match choice {
+        PackChoice::Builtin(name) => Pack::builtin(name).map_err(|error| PackLoadError::Unsound { file: "pack".to_owned(), error }),
+        PackChoice::File(path) => read_file(path),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Pack, PackLoadError> {
+    let file = path.display().to_string();
+    let text = std::fs::read(path).map_err(|error| PackLoadError::Unreadable { file: file.clone(), error })?;
+    Pack::parse(&text).map_err(|error| PackLoadError::Unsound { file, error })
+}
+
+/// Reads a pack and makes its rules ready.
+///
+/// # Errors
+/// As [`read`], and where its literals are too many.
+pub fn load(choice: &PackChoice) -> Result<RuleSet, PackLoadError> {
+    let pack = read(choice)?;
+    RuleSet::compile(&pack).map_err(|error| PackLoadError::Unsound { file: pack.name.clone(), error })
+}

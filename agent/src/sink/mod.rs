@@ -1,0 +1,4 @@
+//! Where labelled events go.
+
+pub mod encode;
+pub mod stdout;

@@ -1,0 +1,11 @@
+//! What the agent says of itself: its log, its metrics, its health.
+
+pub mod clock;
+pub mod health;
+pub mod listener;
+pub mod log;
+pub mod metrics;
+mod source_metrics;
+
+pub use health::Health;
+pub use metrics::Metrics;
