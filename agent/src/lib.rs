@@ -19,4 +19,5 @@ pub mod packs;
 pub mod shutdown;
 pub mod sink;
 pub mod source;
+pub mod sources;
 pub mod telemetry;

@@ -52,11 +52,18 @@ fn read_file(path: &Path) -> Result<Pack, PackLoadError> {
     Pack::parse(&text).map_err(|error| PackLoadError::Unsound { file, error })
 }
 
+/// Makes the rules of a pack ready.
+///
+/// # Errors
+/// Where its literals are too many.
+pub fn compile(pack: &Pack) -> Result<RuleSet, PackLoadError> {
+    RuleSet::compile(pack).map_err(|error| PackLoadError::Unsound { file: pack.name.clone(), error })
+}
+
 /// Reads a pack and makes its rules ready.
 ///
 /// # Errors
-/// As [`read`], and where its literals are too many.
+/// As [`read`] and [`compile`].
 pub fn load(choice: &PackChoice) -> Result<RuleSet, PackLoadError> {
-    let pack = read(choice)?;
-    RuleSet::compile(&pack).map_err(|error| PackLoadError::Unsound { file: pack.name.clone(), error })
+    compile(&read(choice)?)
 }

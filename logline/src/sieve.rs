@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::Stream;
 use crate::header::{self, Header};
 use crate::level::{self, Level};
-use crate::rules::{Decision, RuleInput, RuleSet, Scratch};
+use crate::rules::{Decision, Explanation, Pack, RuleInput, RuleSet, Scratch};
 use crate::template::{self, Table};
 use crate::time::TimeContext;
 
@@ -59,21 +59,21 @@ impl Sieve {
     pub fn judge<'a>(&mut self, text: &'a [u8], source: &Source<'_>) -> Judged<'a> {
         let mut header = header::parse(text, &self.time);
         let message = body(&mut header);
-        let input = RuleInput {
-            line: text,
-            message: &message,
-            logger: header.logger.as_deref(),
-            level: header.level,
-            stream: source.stream,
-            container: source.container,
-            image: source.image,
-            labels: source.labels,
-        };
+        let input = input(text, &message, &header, source);
         let decision = self.rules.decide(&mut self.scratch, &input);
         let stated = decision.as_ref().map_or(header.level, |decision| decision.level);
         let level = stated.or_else(|| level::of(&header, text)).unwrap_or_default();
         let template = self.templates.observe(&message);
         Judged { header, message, level, template, decision }
+    }
+
+    /// All rules that match an event, the one that decides first. `pack` is the pack that the rules were compiled from.
+    /// For people: it takes its time.
+    #[must_use]
+    pub fn explain(&self, pack: &Pack, text: &[u8], source: &Source<'_>) -> Vec<Explanation> {
+        let mut header = header::parse(text, &self.time);
+        let message = body(&mut header);
+        self.rules.explain(pack, &input(text, &message, &header, source))
     }
 
     /// The templates seen so far.
@@ -90,6 +90,20 @@ impl Sieve {
     /// Reads times that leave something open against `time` from now on.
     pub fn set_time(&mut self, time: TimeContext) {
         self.time = time;
+    }
+}
+
+/// What the rules look at.
+fn input<'a>(text: &'a [u8], message: &'a [u8], header: &'a Header<'_>, source: &Source<'a>) -> RuleInput<'a> {
+    RuleInput {
+        line: text,
+        message,
+        logger: header.logger.as_deref(),
+        level: header.level,
+        stream: source.stream,
+        container: source.container,
+        image: source.image,
+        labels: source.labels,
     }
 }
 

@@ -8,6 +8,7 @@ mod labels;
 mod lines;
 mod stats;
 mod verdict;
+mod worker;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use batch::{Batch, Labelled, Slice, TemplateText};
 pub use labels::{Labels, UNCLASSIFIED};
 pub use stats::Stats;
 pub use verdict::{Stage, Verdict};
+pub use worker::{Control, Ends, Worker};
 
 use crate::source::{Origin, SourceId};
 use lines::{Line, Splitter};

@@ -12,13 +12,16 @@
 //! | [`docker`] | containers through the Docker API |
 //! | [`stdin`] | standard input |
 //! | [`discover`] | which of these exist on this host |
+//! | [`demo`] | example lines, where there is nothing else |
 //! | [`counters`] | what is counted on the way |
 
 pub mod counters;
+pub mod demo;
 pub mod discover;
 pub mod docker;
 pub mod files;
 pub mod origin;
+mod readings;
 pub mod stdin;
 mod wake;
 
@@ -31,6 +34,7 @@ use logline::decode::Wrapper;
 use logline::event::Stream;
 
 pub use counters::Counters;
+pub use readings::readings;
 pub use origin::{Container, K8s, Kind, Origin};
 
 /// The channel that every source sends to. Bounded: a full one holds the sources back.

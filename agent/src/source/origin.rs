@@ -52,6 +52,18 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Namespace and container by their short names, for metrics; what is neither goes by its kind.
+    #[must_use]
+    pub fn short_names(&self) -> (&str, &str) {
+        match (&self.k8s, &self.container) {
+            (Some(k8s), _) => (&k8s.namespace, &k8s.container),
+            (None, Some(container)) => ("", &container.name),
+            (None, None) => ("", self.kind.as_str()),
+        }
+    }
+}
+
 /// A container. Never holds its environment variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Container {

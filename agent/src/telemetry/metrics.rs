@@ -1,18 +1,34 @@
 //! Every metric of the agent. Names and labels are a contract with dashboards and alerts; label values come from closed
 //! sets, except the names of containers, which are bounded.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
-use logline::level::Level;
 use prometheus::core::Collector;
 use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-use crate::flow::{Batch, Labels, Stage, Stats};
-use super::source_metrics::SourceMetrics;
-use crate::source;
+/// How a [`Reading`] moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It is what it is now.
+    Gauge,
+}
 
-/// The numbers, updated once per batch.
+/// A number that another room keeps and that is read whenever the metrics are asked for.
+pub struct Reading {
+    /// Its name without the `logsieve_` in front.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// How it moves.
+    pub kind: Kind,
+    /// Its value now.
+    pub read: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The numbers; the rooms add to them once per batch.
 pub struct Metrics {
     registry: Registry,
     bytes: IntCounter,
@@ -29,7 +45,8 @@ pub struct Metrics {
     sink_bytes: IntCounterVec,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
-    sources: SourceMetrics,
+    counters: Mutex<Vec<(Reading, IntCounter)>>,
+    gauges: Vec<(Reading, IntGauge)>,
 }
 
 /// The containers that have metrics of their own.
@@ -39,16 +56,28 @@ struct Containers {
 }
 
 impl Metrics {
-    /// The metrics of one agent, with at most `max_streams` containers named.
+    /// The metrics of one agent, with at most `max_containers` containers named, and with `readings` among them.
     ///
     /// # Errors
     /// Where a metric is declared twice, which is a bug.
-    pub fn new(sources: Arc<source::Counters>, max_streams: usize) -> prometheus::Result<Self> {
+    pub fn new(max_containers: usize, readings: Vec<Reading>) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("logsieve".to_owned()), None)?;
         let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help)?);
         let vector = |name: &str, help: &str, labels: &[&str]| register(&registry, IntCounterVec::new(Opts::new(name, help), labels)?);
-        let build = register(&registry, IntCounterVec::new(Opts::new("build_info", "Always 1; the version is the label."), &["version"])?)?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).inc();
+        vector("build_info", "Always 1; the version is the label.", &["version"])?.with_label_values(&[env!("CARGO_PKG_VERSION")]).inc();
+        let (mut counters, mut gauges) = (Vec::new(), Vec::new());
+        for reading in readings {
+            match reading.kind {
+                Kind::Counter => {
+                    let metric = counter(reading.name, reading.help)?;
+                    counters.push((reading, metric));
+                }
+                Kind::Gauge => {
+                    let metric = register(&registry, IntGauge::new(reading.name, reading.help)?)?;
+                    gauges.push((reading, metric));
+                }
+            }
+        }
         Ok(Self {
             bytes: counter("bytes_read_total", "Bytes taken from the sources.")?,
             lines: counter("lines_read_total", "Physical lines read.")?,
@@ -57,54 +86,59 @@ impl Metrics {
             malformed: vector("malformed_lines_total", "Lines not wrapped as their source says; they went on as plain text.", &["reason"])?,
             cut_events: counter("cut_events_total", "Events of which a part was cut off at a bound.")?,
             cut_bytes: counter("cut_bytes_total", "Bytes cut off at a bound.")?,
-            container_events: vector("container_events_total", "Events by container and level; beyond the bound the container is `other`.", &["namespace", "container", "level"])?,
+            container_events: vector(
+                "container_events_total",
+                "Events by container and level; beyond the bound the container is `other`.",
+                &["namespace", "container", "level"],
+            )?,
             templates: register(&registry, IntGauge::new("templates", "Templates in the table.")?)?,
             template_overflow: counter("template_overflow_total", "Events that shared the overflow template because the table was full.")?,
             sink_events: vector("sink_events_total", "Events that a sink has delivered.", &["sink"])?,
             sink_bytes: vector("sink_bytes_total", "Bytes that a sink has delivered.", &["sink"])?,
             pack_reloads: vector("pack_reloads_total", "Reloads of the pack by outcome.", &["outcome"])?,
-            containers: Mutex::new(Containers { max: max_streams, known: HashSet::new() }),
-            sources: SourceMetrics::register(&registry, sources)?,
+            containers: Mutex::new(Containers { max: max_containers, known: HashSet::new() }),
+            counters: Mutex::new(counters),
+            gauges,
             registry,
         })
     }
 
-    /// Adds what the flow has counted.
-    pub fn add(&self, stats: &Stats, labels: &Labels) {
-        self.bytes.inc_by(stats.bytes);
-        self.lines.inc_by(stats.lines);
-        self.cut_events.inc_by(stats.cut_events);
-        self.cut_bytes.inc_by(stats.cut_bytes);
-        for stage in Stage::ALL {
-            self.verdicts.with_label_values(&[stage.as_str()]).inc_by(stats.by_stage(stage));
-        }
-        for (reason, count) in &stats.malformed {
-            self.malformed.with_label_values(&[*reason]).inc_by(*count);
-        }
-        for (category, by_level) in stats.by_category() {
-            let category = labels.category(category);
-            for (level, count) in Level::ALL.into_iter().zip(by_level).filter(|(_, count)| **count > 0) {
-                self.events.with_label_values(&[category, level.as_str()]).inc_by(*count);
-            }
-        }
+    /// So much was taken from the sources.
+    pub fn read(&self, bytes: u64, lines: u64) {
+        self.bytes.inc_by(bytes);
+        self.lines.inc_by(lines);
     }
 
-    /// Counts the events of a batch by container.
-    pub fn add_containers(&self, batch: &Batch) {
-        let mut counts: HashMap<(u32, Level), u64> = HashMap::new();
-        for event in &batch.events {
-            *counts.entry((event.stream_index, event.level)).or_default() += 1;
-        }
-        let mut containers = self.containers.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((stream_index, level), count) in counts {
-            let Some(stream) = batch.stream_at(stream_index) else { continue };
-            let (namespace, container) = containers.name(&stream.origin);
-            self.container_events.with_label_values(&[namespace, container, level.as_str()]).inc_by(count);
-        }
+    /// So many events were cut, by so many bytes in all.
+    pub fn cut(&self, events: u64, bytes: u64) {
+        self.cut_events.inc_by(events);
+        self.cut_bytes.inc_by(bytes);
+    }
+
+    /// Lines were not wrapped as their source says.
+    pub fn malformed(&self, reason: &str, lines: u64) {
+        self.malformed.with_label_values(&[reason]).inc_by(lines);
+    }
+
+    /// Events were judged by a stage.
+    pub fn verdicts(&self, stage: &str, events: u64) {
+        self.verdicts.with_label_values(&[stage]).inc_by(events);
+    }
+
+    /// Events of a category and level.
+    pub fn events(&self, category: &str, level: &str, events: u64) {
+        self.events.with_label_values(&[category, level]).inc_by(events);
+    }
+
+    /// Events of a container and level.
+    pub fn container_events(&self, namespace: &str, container: &str, level: &str, events: u64) {
+        let named = self.containers.lock().unwrap_or_else(PoisonError::into_inner).admit(namespace, container);
+        let (namespace, container) = if named { (namespace, container) } else { ("", "other") };
+        self.container_events.with_label_values(&[namespace, container, level]).inc_by(events);
     }
 
     /// The table holds `count` templates, and `overflow` events more could not have one of their own.
-    pub fn set_templates(&self, count: usize, overflow: u64) {
+    pub fn templates(&self, count: usize, overflow: u64) {
         self.templates.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.template_overflow.inc_by(overflow);
     }
@@ -125,12 +159,22 @@ impl Metrics {
     /// # Errors
     /// Where a metric cannot be written, which is a bug.
     pub fn render(&self) -> prometheus::Result<Vec<u8>> {
-        self.sources.refresh();
+        self.refresh();
         let mut text = Vec::new();
         let encoder = TextEncoder::new();
         encoder.encode(&self.registry.gather(), &mut text)?;
         encoder.encode(&prometheus::gather(), &mut text)?;
         Ok(text)
+    }
+
+    /// Brings the readings up to date. The lock keeps two scrapes from adding the same growth twice.
+    fn refresh(&self) {
+        for (reading, counter) in self.counters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            counter.inc_by((reading.read)().saturating_sub(counter.get()));
+        }
+        for (reading, gauge) in &self.gauges {
+            gauge.set(i64::try_from((reading.read)()).unwrap_or(i64::MAX));
+        }
     }
 }
 
@@ -140,20 +184,9 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
 }
 
 impl Containers {
-    fn name<'a>(&mut self, origin: &'a source::Origin) -> (&'a str, &'a str) {
-        let (namespace, container) = match (&origin.k8s, &origin.container) {
-            (Some(k8s), _) => (k8s.namespace.as_str(), k8s.container.as_str()),
-            (None, Some(container)) => ("", container.name.as_str()),
-            (None, None) => ("", origin.kind.as_str()),
-        };
+    /// Whether this container has metrics of its own; the first ones that come do.
+    fn admit(&mut self, namespace: &str, container: &str) -> bool {
         let key = (namespace.to_owned(), container.to_owned());
-        if self.known.contains(&key) {
-            return (namespace, container);
-        }
-        if self.known.len() >= self.max {
-            return ("", "other");
-        }
-        self.known.insert(key);
-        (namespace, container)
+        self.known.contains(&key) || (self.known.len() < self.max && self.known.insert(key))
     }
 }

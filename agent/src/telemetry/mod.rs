@@ -5,7 +5,6 @@ pub mod health;
 pub mod listener;
 pub mod log;
 pub mod metrics;
-mod source_metrics;
 
 pub use health::Health;
 pub use metrics::Metrics;

@@ -7,7 +7,7 @@ mod tsv;
 
 pub use escape::{escape_json, escape_terminal};
 pub use json::Json;
-pub use pretty::Pretty;
+pub use pretty::{Pretty, category_style};
 pub use tsv::Tsv;
 
 use crate::flow::{Batch, Labelled};
@@ -16,6 +16,14 @@ use crate::flow::{Batch, Labelled};
 pub trait Encode {
     /// Appends `event` to `out`.
     fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>);
+}
+
+/// Writes nothing: for an agent whose events are only counted.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl Encode for Nothing {
+    fn encode(&self, _batch: &Batch, _event: &Labelled, _out: &mut Vec<u8>) {}
 }
 
 /// Why a verdict is what it is, in words.

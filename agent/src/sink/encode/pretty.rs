@@ -99,7 +99,8 @@ fn level_style(level: Level) -> Style {
 }
 
 /// A steady colour for each category name, so that packs of one's own have colours too.
-pub(crate) fn category_style(name: &str) -> Style {
+#[must_use]
+pub fn category_style(name: &str) -> Style {
     const COLOURS: [AnsiColor; 6] =
         [AnsiColor::Blue, AnsiColor::Magenta, AnsiColor::Cyan, AnsiColor::BrightBlue, AnsiColor::BrightMagenta, AnsiColor::BrightCyan];
     match name {

@@ -1,14 +1,13 @@
-//! The sources' counters as metrics. The sources keep plain numbers and know nothing of Prometheus.
+//! The sources' counters under their names as metrics.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use prometheus::{IntCounter, IntGauge, Registry};
+use super::Counters;
+use crate::telemetry::metrics::{Kind, Reading};
 
-use crate::source::Counters;
+type Row = (&'static str, &'static str, fn(&Counters) -> u64);
 
-type Read = fn(&Counters) -> u64;
-
-const COUNTERS: &[(&str, &str, Read)] = &[
+const COUNTERS: &[Row] = &[
     ("source_file_bytes_total", "Bytes read from files.", |c| c.file_bytes.get()),
     ("source_docker_bytes_total", "Bytes read from the Docker engine.", |c| c.docker_bytes.get()),
     ("source_docker_records_total", "Frames read from the Docker engine.", |c| c.docker_records.get()),
@@ -28,44 +27,20 @@ const COUNTERS: &[(&str, &str, Read)] = &[
     ("docker_unreadable_drivers_total", "Containers whose log driver the API cannot read.", |c| c.docker_unreadable_driver.get()),
 ];
 
-const GAUGES: &[(&str, &str, Read)] = &[
+const GAUGES: &[Row] = &[
     ("files_followed", "Files that are followed now.", |c| c.files_known.get()),
     ("files_open", "Descriptors of followed files that are open now.", |c| c.files_open.get()),
     ("files_unreadable", "Files that match but cannot be read now.", |c| c.files_unreadable.get()),
     ("docker_containers_followed", "Containers that are followed through the Docker engine now.", |c| c.docker_containers.get()),
 ];
 
-/// Copies the sources' counters into metrics whenever they are asked for.
-pub(super) struct SourceMetrics {
-    counters: Arc<Counters>,
-    totals: Mutex<Vec<(Read, IntCounter)>>,
-    gauges: Vec<(Read, IntGauge)>,
-}
-
-impl SourceMetrics {
-    pub(super) fn register(registry: &Registry, counters: Arc<Counters>) -> prometheus::Result<Self> {
-        let mut totals = Vec::with_capacity(COUNTERS.len());
-        for (name, help, read) in COUNTERS {
-            let counter = IntCounter::new(*name, *help)?;
-            registry.register(Box::new(counter.clone()))?;
-            totals.push((*read, counter));
-        }
-        let mut gauges = Vec::with_capacity(GAUGES.len());
-        for (name, help, read) in GAUGES {
-            let gauge = IntGauge::new(*name, *help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            gauges.push((*read, gauge));
-        }
-        Ok(Self { counters, totals: Mutex::new(totals), gauges })
-    }
-
-    /// Brings the metrics up to date. The lock keeps two scrapes from adding the same growth twice.
-    pub(super) fn refresh(&self) {
-        for (read, counter) in self.totals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            counter.inc_by(read(&self.counters).saturating_sub(counter.get()));
-        }
-        for (read, gauge) in &self.gauges {
-            gauge.set(i64::try_from(read(&self.counters)).unwrap_or(i64::MAX));
-        }
-    }
+/// What telemetry is to ask whenever it is asked.
+#[must_use]
+pub fn readings(counters: &Arc<Counters>) -> Vec<Reading> {
+    let rows = COUNTERS.iter().map(|row| (row, Kind::Counter)).chain(GAUGES.iter().map(|row| (row, Kind::Gauge)));
+    rows.map(|((name, help, read), kind)| {
+        let (counters, read) = (Arc::clone(counters), *read);
+        Reading { name, help, kind, read: Box::new(move || read(&counters)) }
+    })
+    .collect()
 }

@@ -1,0 +1,189 @@
+//! `logsieve explain`: how one line is read, and why it gets its label.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anstyle::Style;
+use logline::decode::{self, Wrapper};
+use logline::level;
+use logline::rules::{Explanation, Pack, RuleSet, Scope};
+use logline::sieve::{Judged, Sieve, Source};
+use logline::template;
+use logline::time::TimeContext;
+use serde_json::json;
+
+use super::{Colour, PackArgument, output};
+use crate::config::PackChoice;
+use crate::flow::UNCLASSIFIED;
+use crate::packs;
+use crate::sink::encode::{category_style, escape_terminal};
+use crate::telemetry::clock;
+
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The line, with or without a container runtime's wrapper
+    line: String,
+    /// How the answer is written
+    #[arg(long, short, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    pack: PackArgument,
+    /// When colours are used
+    #[arg(long, value_enum, default_value_t)]
+    color: Colour,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
+    let rules = Arc::new(packs::compile(&pack)?);
+    let time = TimeContext { reference: Some(clock::now()), ..TimeContext::default() };
+    let mut sieve = Sieve::new(Arc::clone(&rules), template::Limits::default(), time);
+    let (fragment, _) = decode::decode(arguments.line.as_bytes(), Wrapper::Auto);
+    let source = Source { stream: fragment.stream, ..Source::default() };
+    let matches = sieve.explain(&pack, &fragment.text, &source);
+    let judged = sieve.judge(&fragment.text, &source);
+    let answer = Answer { pack: &pack, rules: &rules, text: &fragment.text, judged: &judged, matches: &matches, template: sieve.templates().get(judged.template) };
+    let out = match arguments.format {
+        Format::Text => answer.text(output::wants_colour(arguments.color)),
+        Format::Json => answer.json(),
+    };
+    output::print(&out)
+}
+
+struct Answer<'a> {
+    pack: &'a Pack,
+    rules: &'a RuleSet,
+    text: &'a [u8],
+    judged: &'a Judged<'a>,
+    matches: &'a [Explanation],
+    template: &'a template::Template,
+}
+
+impl Answer<'_> {
+    fn category(&self, explanation: &Explanation) -> &str {
+        &self.rules.categories()[explanation.decision.category].id
+    }
+
+    fn level_origin(&self) -> &'static str {
+        let header = &self.judged.header;
+        if header.level.is_some() {
+            "stated in the line"
+        } else if self.judged.decision.is_some_and(|decision| decision.level.is_some()) {
+            "from the rule"
+        } else if level::of(header, self.text).is_some() {
+            "from its words"
+        } else {
+            "the default"
+        }
+    }
+
+    /// The part of the text that a rule matched: before, matched, after.
+    fn parts(&self, explanation: &Explanation) -> Option<[&[u8]; 3]> {
+        let text = match explanation.scope {
+            Scope::Line => self.text,
+            Scope::Message => &self.judged.message,
+        };
+        let span = explanation.span.clone()?;
+        Some([text.get(..span.start)?, text.get(span.clone())?, text.get(span.end..)?])
+    }
+
+    fn text(&self, colour: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        let header = &self.judged.header;
+        let mut row = |name: &str, value: &[u8]| {
+            let _ = write!(out, "{name:<11}");
+            escape_terminal(value, Some("           "), &mut out);
+            out.push(b'\n');
+        };
+        row("format", header.format.as_str().as_bytes());
+        if let Some(timestamp) = header.timestamp {
+            let mut time = Vec::new();
+            timestamp.write_rfc3339(&mut time);
+            row("time", &time);
+        }
+        row("level", format!("{} ({})", self.judged.level.as_str(), self.level_origin()).as_bytes());
+        if let Some(logger) = &header.logger {
+            row("logger", logger);
+        }
+        if let Some(pid) = header.pid {
+            row("pid", pid);
+        }
+        row("message", &self.judged.message);
+        row("template", format!("{}  {}", self.template.id, self.template.text).as_bytes());
+        out.push(b'\n');
+        let Some((winner, others)) = self.matches.split_first() else {
+            let _ = writeln!(out, "{UNCLASSIFIED}: none of the {} rules of pack {} matched", self.rules.len(), self.pack.name);
+            return out;
+        };
+        let category = self.category(winner);
+        let _ = write!(out, "{}", styled(category_style(category), category, colour));
+        let _ = writeln!(out, " by rule {} of pack {}, confidence {:.2}", self.rules.rule_id(winner.decision.rule), self.pack.name, winner.decision.confidence);
+        if let Some([before, matched, after]) = self.parts(winner) {
+            out.extend_from_slice(b"  ");
+            escape_terminal(before, None, &mut out);
+            let mut marked = Vec::new();
+            escape_terminal(matched, None, &mut marked);
+            let (open, close) = if colour { ("", "") } else { ("[", "]") };
+            let marked = format!("{open}{}{close}", String::from_utf8_lossy(&marked));
+            let _ = write!(out, "{}", styled(Style::new().bold().underline(), &marked, colour));
+            escape_terminal(after, None, &mut out);
+            out.push(b'\n');
+        }
+        for other in others {
+            let _ = writeln!(out, "  also matches {} ({}), which comes after it", self.rules.rule_id(other.decision.rule), self.category(other));
+        }
+        out
+    }
+
+    fn json(&self) -> Vec<u8> {
+        let header = &self.judged.header;
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let time = header.timestamp.map(|timestamp| {
+            let mut time = Vec::new();
+            timestamp.write_rfc3339(&mut time);
+            lossy(&time)
+        });
+        let matches: Vec<_> = self.matches.iter().map(|explanation| {
+            json!({
+                "rule": self.rules.rule_id(explanation.decision.rule),
+                "category": self.category(explanation),
+                "confidence": explanation.decision.confidence,
+                "matched": self.parts(explanation).map(|[_, matched, _]| lossy(matched)),
+            })
+        });
+        let winner = self.matches.first();
+        let value = json!({
+            "line": lossy(self.text),
+            "format": header.format.as_str(),
+            "timestamp": time,
+            "level": self.judged.level.as_str(),
+            "level_from": self.level_origin(),
+            "logger": header.logger.as_deref().map(lossy),
+            "pid": header.pid.map(lossy),
+            "message": lossy(&self.judged.message),
+            "template_id": self.template.id.to_string(),
+            "template": self.template.text,
+            "category": winner.map_or(UNCLASSIFIED, |winner| self.category(winner)),
+            "stage": if winner.is_some() { "rule" } else { "none" },
+            "pack": self.pack.name,
+            "matches": matches,
+        });
+        let mut out = value.to_string().into_bytes();
+        out.push(b'\n');
+        out
+    }
+}
+
+fn styled(style: Style, text: &str, colour: bool) -> String {
+    if colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
+}

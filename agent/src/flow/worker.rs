@@ -1,0 +1,184 @@
+//! The thread that owns the flow: messages of the sources in, full batches out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use logline::assemble::Span;
+use logline::level::Level;
+use logline::rules::RuleSet;
+use logline::time::TimeContext;
+
+use super::{Batch, Flow, Stage, StreamInfo};
+use crate::source::{Message, docker};
+use crate::telemetry::{Metrics, clock};
+
+/// A batch is handed on when it holds so many events...
+const MAX_EVENTS: usize = 2_048;
+/// ...or so many bytes...
+const MAX_BYTES: usize = 1024 * 1024;
+/// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the flow is told from outside the data.
+#[derive(Debug)]
+pub enum Control {
+    /// Judge by these rules from now on.
+    Rules(Arc<RuleSet>),
+}
+
+/// The channels of the thread.
+pub struct Ends {
+    /// From the sources.
+    pub messages: Receiver<Message>,
+    /// From whoever reloads.
+    pub controls: Receiver<Control>,
+    /// To the sink.
+    pub batches: SyncSender<Batch>,
+    /// Emptied batches back from the sink.
+    pub used: Receiver<Batch>,
+}
+
+/// Runs the flow. See [`Worker::run`].
+pub struct Worker {
+    flow: Flow,
+    ends: Ends,
+    metrics: Arc<Metrics>,
+    utc_offset_s: i32,
+    started: Instant,
+    batch: Batch,
+    /// Events since the batch was begun may wait no longer than until then.
+    next_tick: Instant,
+}
+
+/// The receiver of the batches is gone: the output has ended, and so does the flow.
+struct SinkGone;
+
+impl Worker {
+    /// A worker that has received nothing yet.
+    #[must_use]
+    pub fn new(flow: Flow, ends: Ends, metrics: Arc<Metrics>, utc_offset_s: i32) -> Self {
+        let batch = Batch::new(flow.labels());
+        let started = Instant::now();
+        Self { flow, ends, metrics, utc_offset_s, started, batch, next_tick: started + TICK }
+    }
+
+    /// Works until all sources have let go of their channel or the sink has let go of its own, then passes on the rest.
+    pub fn run(mut self) {
+        if self.receive().is_ok() {
+            self.flow.finish(self.now_ms(), &mut self.batch);
+            // The sink may have ended meanwhile; then there is nobody to tell.
+            let _ = self.hand_on();
+        }
+    }
+
+    fn receive(&mut self) -> Result<(), SinkGone> {
+        loop {
+            let wait = self.next_tick.saturating_duration_since(Instant::now());
+            match self.ends.messages.recv_timeout(wait) {
+                Ok(message) => self.message(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            while let Ok(control) = self.ends.controls.try_recv() {
+                self.control(control)?;
+            }
+            if Instant::now() >= self.next_tick {
+                self.tick()?;
+            } else if self.batch.events.len() >= MAX_EVENTS || self.batch.bytes_len() >= MAX_BYTES {
+                self.hand_on()?;
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Result<(), SinkGone> {
+        self.next_tick = Instant::now() + TICK;
+        self.flow.set_time(TimeContext { reference: Some(clock::now()), utc_offset_s: self.utc_offset_s });
+        self.flow.expire(self.now_ms(), &mut self.batch);
+        self.hand_on()
+    }
+
+    fn message(&mut self, message: Message) {
+        let now_ms = self.now_ms();
+        match message {
+            Message::Opened { id, origin, wrapper, file } => {
+                let id_text = match (&file, &origin.container) {
+                    (Some(file), _) => format!("{:x}-{:x}-{:016x}", file.device, file.inode, file.marker.hash),
+                    (None, Some(container)) => container.id.clone(),
+                    (None, None) => origin.name.clone(),
+                };
+                self.flow.open(id, Arc::new(StreamInfo { id: id_text, origin }), wrapper);
+            }
+            Message::Bytes { id, offset, bytes } => self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch),
+            Message::Record { id, stream, bytes, position } => {
+                let span = span_of(position);
+                self.flow.record(id, stream, span, &bytes, now_ms, &mut self.batch);
+            }
+            Message::Closed { id, .. } => self.flow.close(id, now_ms, &mut self.batch),
+        }
+    }
+
+    fn control(&mut self, control: Control) -> Result<(), SinkGone> {
+        match control {
+            Control::Rules(rules) => {
+                // What was judged before keeps the names that it was judged with.
+                self.hand_on()?;
+                self.flow.set_rules(rules);
+                self.batch.labels = self.flow.labels();
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> Result<(), SinkGone> {
+        self.publish();
+        if self.batch.events.is_empty() {
+            return Ok(());
+        }
+        self.flow.settle(&mut self.batch);
+        let mut next = self.ends.used.try_recv().unwrap_or_else(|_| Batch::new(self.flow.labels()));
+        next.labels = self.flow.labels();
+        let full = std::mem::replace(&mut self.batch, next);
+        self.ends.batches.send(full).map_err(|_| SinkGone)
+    }
+
+    /// Adds to the metrics what was counted since the last time.
+    fn publish(&mut self) {
+        let stats = self.flow.take_stats();
+        let labels = self.flow.labels();
+        self.metrics.read(stats.bytes, stats.lines);
+        self.metrics.cut(stats.cut_events, stats.cut_bytes);
+        for (reason, lines) in &stats.malformed {
+            self.metrics.malformed(reason, *lines);
+        }
+        for stage in Stage::ALL {
+            self.metrics.verdicts(stage.as_str(), stats.by_stage(stage));
+        }
+        for (category, by_level) in stats.by_category() {
+            for (level, events) in Level::ALL.into_iter().zip(by_level).filter(|(_, events)| **events > 0) {
+                self.metrics.events(labels.category(category), level.as_str(), *events);
+            }
+        }
+        let mut by_stream: HashMap<(u32, Level), u64> = HashMap::new();
+        for event in &self.batch.events {
+            *by_stream.entry((event.stream_index, event.level)).or_default() += 1;
+        }
+        for ((index, level), events) in by_stream {
+            let Some(stream) = self.batch.stream_at(index) else { continue };
+            let (namespace, container) = stream.origin.short_names();
+            self.metrics.container_events(namespace, container, level.as_str(), events);
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The engine's streams have no byte offsets; the frame's second and its number in that second grow like one.
+fn span_of(position: docker::Position) -> Span {
+    let second = u64::try_from(position.latest_ns.div_euclid(1_000_000_000)).unwrap_or_default();
+    let end = (second << 32) | u64::from(position.seen);
+    Span { start: end.saturating_sub(1), end }
+}

@@ -1,0 +1,80 @@
+//! A stream made up on the spot, for a host that has nothing to read yet: the pack's own example lines, again and again.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use logline::decode::Wrapper;
+use logline::rules::Pack;
+
+use super::{Kind, Message, Origin, Sender, SourceId, send};
+use crate::shutdown::Shutdown;
+
+/// The name that every one of its lines carries.
+pub const NAME: &str = "demo";
+
+/// Lines shown at once, so that the first screen is full.
+const FIRST: usize = 20;
+
+/// Sends an example line of `pack` every `pause` on a thread of its own until a shutdown, or until the receiver is gone.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn spawn(pack: &Pack, pause: Duration, sender: Sender, shutdown: Shutdown) -> io::Result<JoinHandle<()>> {
+    let lines: Vec<String> = pack.rules().iter().flat_map(|rule| &rule.matches).map(|line| format!("{line}\n")).collect();
+    std::thread::Builder::new().name("source-demo".to_owned()).spawn(move || run(&lines, pause, &sender, &shutdown))
+}
+
+fn run(lines: &[String], pause: Duration, sender: &Sender, shutdown: &Shutdown) {
+    let id = SourceId::next();
+    let origin = Arc::new(Origin::plain(Kind::Demo, NAME));
+    if lines.is_empty() || send(sender, Message::Opened { id, origin, wrapper: Wrapper::Plain, file: None }).is_err() {
+        return;
+    }
+    // A step that shares no factor with the number of lines visits all of them in a mixed order.
+    let step = (lines.len() * 5 / 13..).find(|step| gcd(*step, lines.len()) == 1).unwrap_or(1);
+    let mut offset = 0;
+    for count in 0.. {
+        if count >= FIRST && shutdown.wait_timeout(pause) {
+            return;
+        }
+        let bytes = lines[(count % lines.len()) * step % lines.len()].clone().into_bytes();
+        let length = bytes.len() as u64;
+        if send(sender, Message::Bytes { id, offset, bytes }).is_err() {
+            return;
+        }
+        offset += length;
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn every_example_of_the_pack_is_shown_once_a_round() {
+        let pack = Pack::builtin("general").expect("the built-in pack");
+        let mut expected: Vec<String> = pack.rules().iter().flat_map(|rule| rule.matches.clone()).collect();
+        let (sender, receiver) = sync_channel(16);
+        let shutdown = Shutdown::new();
+        let thread = spawn(&pack, Duration::ZERO, sender, shutdown.clone()).expect("a thread");
+        let mut shown = Vec::new();
+        for message in receiver.iter().skip(1).take(expected.len()) {
+            let Message::Bytes { bytes, offset, .. } = message else { panic!("only bytes follow") };
+            assert_eq!(offset, shown.iter().map(|line: &String| line.len() as u64 + 1).sum::<u64>());
+            shown.push(String::from_utf8(bytes).expect("text").trim_end_matches('\n').to_owned());
+        }
+        shutdown.trigger();
+        drop(receiver);
+        thread.join().expect("no panic");
+        expected.sort();
+        shown.sort();
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! Which sources a configuration means on this host, and their start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use logline::rules::Pack;
+use tracing::{info, warn};
+
+use crate::config::Checked;
+use crate::config::raw::{StartAt, Switch};
+use crate::shutdown::Shutdown;
+use crate::source::discover::{self, Places};
+use crate::source::{Counters, Sender, demo, docker, files};
+use crate::telemetry::Health;
+
+/// Bytes that one file may give before it is the next one's turn.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Between two lines of the demonstration stream.
+const DEMO_PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts the sources that `config` names or, where it names none, those that this host has.
+///
+/// # Errors
+/// Where a pattern cannot be used or a thread cannot be started.
+pub fn spawn(
+    config: &Checked,
+    pack: &Pack,
+    sender: Sender,
+    shutdown: &Shutdown,
+    counters: &Arc<Counters>,
+    health: &Health,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let chosen = choose(config, health);
+    let mut threads = Vec::new();
+    if !chosen.files.is_empty() {
+        let config = files_config(config, &chosen.files)?;
+        threads.push(files::spawn(config, sender.clone(), shutdown.clone(), Arc::clone(counters)).context("source files")?);
+    }
+    if chosen.docker {
+        threads.push(docker::spawn(docker_config(config), sender.clone(), shutdown.clone(), Arc::clone(counters)).context("source docker")?);
+    }
+    let demo = match config.sources.demo {
+        Switch::On => true,
+        Switch::Off => false,
+        Switch::Auto => threads.is_empty(),
+    };
+    if demo {
+        health.fine("demo", "a demonstration stream is shown");
+        threads.push(demo::spawn(pack, DEMO_PAUSE, sender, shutdown.clone()).context("source demo")?);
+    } else if threads.is_empty() {
+        health.broken("sources", "nothing to read; name files in sources.files.include");
+        anyhow::bail!("there is nothing to read: no sources are configured, none were found, and the demonstration is off");
+    }
+    Ok(threads)
+}
+
+struct Chosen {
+    files: Vec<String>,
+    docker: bool,
+}
+
+fn choose(config: &Checked, health: &Health) -> Chosen {
+    let include = &config.sources.files.include;
+    if !include.is_empty() {
+        health.fine("files", format!("following {}", include.join(", ")));
+        return Chosen { files: include.clone(), docker: config.sources.docker.enabled == Switch::On };
+    }
+    let places = Places { docker: host(config), ..Places::default() };
+    let found = discover::discover(&places);
+    for reason in &found.reasons {
+        info!("{reason}");
+    }
+    let docker = match config.sources.docker.enabled {
+        Switch::On => true,
+        Switch::Off => false,
+        Switch::Auto => found.follow_docker,
+    };
+    match &found.docker_api {
+        Ok(version) => health.fine("docker", format!("engine {version}")),
+        // A host without an engine is no fault, unless the configuration counts on one.
+        Err(why) if config.sources.docker.enabled == Switch::On => health.broken("docker", why.to_string()),
+        Err(why) => health.fine("docker", format!("not followed: {why}")),
+    }
+    if found.files.is_empty() && !docker && config.sources.demo == Switch::Auto {
+        warn!("found no container logs on this host: showing a demonstration stream, marked `{}`", demo::NAME);
+        warn!("to label your own: logsieve classify FILE, or set sources.files.include (logsieve check prints all settings)");
+    }
+    health.fine("files", if found.files.is_empty() { "none found".to_owned() } else { format!("following {}", found.files.join(", ")) });
+    Chosen { files: found.files, docker }
+}
+
+fn host(config: &Checked) -> docker::Host {
+    docker::Host::Unix(PathBuf::from(&config.sources.docker.socket))
+}
+
+fn files_config(config: &Checked, include: &[String]) -> anyhow::Result<files::Config> {
+    let wanted = &config.sources.files;
+    let patterns = files::Patterns::new(include, &wanted.exclude).context("sources.files")?;
+    Ok(files::Config {
+        start_at: match wanted.start_at {
+            StartAt::Beginning => files::Start::Beginning,
+            StartAt::End => files::Start::End,
+            StartAt::Tail => files::Start::Tail(wanted.tail_bytes),
+        },
+        rescan: Duration::from_secs(wanted.rescan_seconds),
+        max_open_files: wanted.max_open,
+        chunk_bytes: CHUNK_BYTES,
+        docker_labels: config.sources.docker.labels.clone(),
+        ..files::Config::new(patterns)
+    })
+}
+
+fn docker_config(config: &Checked) -> docker::Config {
+    let wanted = &config.sources.docker;
+    docker::Config { host: host(config), start_at: docker::Start::Tail(wanted.tail_lines), labels: wanted.labels.clone(), ..docker::Config::default() }
+}
