@@ -42,30 +42,67 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
     let health = Arc::new(Health::default());
     let counters = Arc::new(Counters::default());
-    let named = config.telemetry.as_ref().map_or(0, |telemetry| telemetry.max_streams);
+    let named = config
+        .telemetry
+        .as_ref()
+        .map_or(0, |telemetry| telemetry.max_streams);
     let metrics = Arc::new(Metrics::new(named, source::readings(&counters))?);
     let pack = packs::read(&config.pack)?;
     let rules = packs::compile(&pack)?;
     health.fine("pack", loaded(&pack));
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot be started")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
     let listener = bind(config)?;
     let (batches, to_write) = sync_channel(BATCHES);
     let (emptied, used) = channel();
-    let sink = sink::spawn(config.stdout, to_write, emptied, Arc::clone(&metrics)).context("the sink cannot be started")?;
+    let sink = sink::spawn(config.stdout, to_write, emptied, Arc::clone(&metrics))
+        .context("the sink cannot be started")?;
     let (control, controls) = channel();
     let (messages, received) = sync_channel(MESSAGES);
-    let ends = Ends { messages: received, controls, batches, used };
-    let worker = Worker::new(Flow::new(settings(config), Arc::new(rules)), ends, Arc::clone(&metrics), config.utc_offset_s);
-    let flow = std::thread::Builder::new().name("flow".to_owned()).spawn(move || worker.run()).context("the flow cannot be started")?;
+    let ends = Ends {
+        messages: received,
+        controls,
+        batches,
+        used,
+    };
+    let worker = Worker::new(
+        Flow::new(settings(config), Arc::new(rules)),
+        ends,
+        Arc::clone(&metrics),
+        config.utc_offset_s,
+    );
+    let flow = std::thread::Builder::new()
+        .name("flow".to_owned())
+        .spawn(move || worker.run())
+        .context("the flow cannot be started")?;
     let sources = sources::spawn(config, &pack, messages, &shutdown, &counters, &health)?;
 
-    let rooms = Rooms { sources, flow, sink };
-    let reload = Reload { choice: &config.pack, control, health: &health, metrics: &metrics };
+    let rooms = Rooms {
+        sources,
+        flow,
+        sink,
+    };
+    let reload = Reload {
+        choice: &config.pack,
+        control,
+        health: &health,
+        metrics: &metrics,
+    };
     runtime.block_on(async {
         if let Some(listener) = listener {
-            let token = config.telemetry.as_ref().and_then(|telemetry| telemetry.token.as_deref()).map(Arc::from);
-            let pages = listener::router(listener::Telemetry { health: Arc::clone(&health), metrics: Arc::clone(&metrics), token });
+            let token = config
+                .telemetry
+                .as_ref()
+                .and_then(|telemetry| telemetry.token.as_deref())
+                .map(Arc::from);
+            let pages = listener::router(listener::Telemetry {
+                health: Arc::clone(&health),
+                metrics: Arc::clone(&metrics),
+                token,
+            });
             tokio::spawn(serve(tokio::net::TcpListener::from_std(listener)?, pages));
         }
         watch(&shutdown, &rooms, &reload, config.drain_timeout).await
@@ -77,8 +114,14 @@ fn settings(config: &Checked) -> Settings {
     Settings {
         assemble: config.assemble,
         join: true,
-        templates: template::Limits { max_templates: config.max_templates, ..template::Limits::default() },
-        time: TimeContext { reference: Some(clock::now()), utc_offset_s: config.utc_offset_s },
+        templates: template::Limits {
+            max_templates: config.max_templates,
+            ..template::Limits::default()
+        },
+        time: TimeContext {
+            reference: Some(clock::now()),
+            utc_offset_s: config.utc_offset_s,
+        },
     }
 }
 
@@ -87,9 +130,14 @@ fn loaded(pack: &Pack) -> String {
 }
 
 fn bind(config: &Checked) -> anyhow::Result<Option<TcpListener>> {
-    let Some(telemetry) = &config.telemetry else { return Ok(None) };
+    let Some(telemetry) = &config.telemetry else {
+        return Ok(None);
+    };
     let listener = TcpListener::bind(telemetry.listen).with_context(|| {
-        format!("telemetry.listen: {} cannot be bound; choose another port, or leave it empty for none", telemetry.listen)
+        format!(
+            "telemetry.listen: {} cannot be bound; choose another port, or leave it empty for none",
+            telemetry.listen
+        )
     })?;
     listener.set_nonblocking(true)?;
     info!(listen = %listener.local_addr()?, "metrics and health");
@@ -112,7 +160,8 @@ struct Reload<'a> {
 
 impl Reload<'_> {
     fn reload(&self) {
-        let pack = packs::read(self.choice).and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
+        let pack = packs::read(self.choice)
+            .and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
         self.metrics.reloaded(pack.is_ok());
         match pack {
             Ok((pack, rules)) => {
@@ -123,14 +172,22 @@ impl Reload<'_> {
             }
             Err(problem) => {
                 warn!(%problem, "the pack is not sound; the one loaded before goes on");
-                self.health.broken("pack", format!("reload refused, the pack loaded before goes on: {problem}"));
+                self.health.broken(
+                    "pack",
+                    format!("reload refused, the pack loaded before goes on: {problem}"),
+                );
             }
         }
     }
 }
 
 /// Waits for signals and for the end of the rooms; returns when the rooms have ended.
-async fn watch(shutdown: &Shutdown, rooms: &Rooms, reload: &Reload<'_>, drain_timeout: Duration) -> anyhow::Result<()> {
+async fn watch(
+    shutdown: &Shutdown,
+    rooms: &Rooms,
+    reload: &Reload<'_>,
+    drain_timeout: Duration,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -148,13 +205,19 @@ async fn watch(shutdown: &Shutdown, rooms: &Rooms, reload: &Reload<'_>, drain_ti
             return Ok(());
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            anyhow::bail!("not everything that was read could be passed on within {drain_timeout:?} (drain_timeout_seconds)");
+            anyhow::bail!(
+                "not everything that was read could be passed on within {drain_timeout:?} (drain_timeout_seconds)"
+            );
         }
     }
 }
 
 /// The first signal begins the drain, the second ends the agent at once.
-fn stop(shutdown: &Shutdown, deadline: &mut Option<Instant>, drain_timeout: Duration) -> anyhow::Result<()> {
+fn stop(
+    shutdown: &Shutdown,
+    deadline: &mut Option<Instant>,
+    drain_timeout: Duration,
+) -> anyhow::Result<()> {
     if deadline.is_some() {
         anyhow::bail!("stopped before everything that was read was passed on");
     }
@@ -180,7 +243,10 @@ impl Rooms {
     /// Waits for the threads and gives the error of the output, if there was one.
     fn join(self) -> anyhow::Result<()> {
         let panicked = |_| anyhow::anyhow!("a room has panicked; this is a bug");
-        self.sink.join().map_err(panicked)?.context("standard output")?;
+        self.sink
+            .join()
+            .map_err(panicked)?
+            .context("standard output")?;
         self.flow.join().map_err(panicked)?;
         for source in self.sources {
             source.join().map_err(panicked)?;

@@ -28,7 +28,11 @@ pub enum PackLoadError {
 }
 
 fn describe(file: &str, error: &PackError) -> String {
-    let mut lines: Vec<String> = error.problems.iter().map(|problem| format!("{file}: {problem}")).collect();
+    let mut lines: Vec<String> = error
+        .problems
+        .iter()
+        .map(|problem| format!("{file}: {problem}"))
+        .collect();
     if error.more > 0 {
         lines.push(format!("{file}: and {} more", error.more));
     }
@@ -41,15 +45,18 @@ fn describe(file: &str, error: &PackError) -> String {
 /// A [`PackLoadError`] where the file cannot be read or the pack is not sound.
 pub fn read(choice: &PackChoice) -> Result<Pack, PackLoadError> {
     match choice {
-        PackChoice::Builtin(name) => Pack::builtin(name).map_err(|error| PackLoadError::Unsound { file: "pack".to_owned(), error }),
+        PackChoice::Builtin(name) => Pack::builtin(name).map_err(|error| unsound("pack", error)),
         PackChoice::File(path) => read_file(path),
     }
 }
 
 fn read_file(path: &Path) -> Result<Pack, PackLoadError> {
     let file = path.display().to_string();
-    let text = std::fs::read(path).map_err(|error| PackLoadError::Unreadable { file: file.clone(), error })?;
-    Pack::parse(&text).map_err(|error| PackLoadError::Unsound { file, error })
+    let text = std::fs::read(path).map_err(|error| PackLoadError::Unreadable {
+        file: file.clone(),
+        error,
+    })?;
+    Pack::parse(&text).map_err(|error| unsound(&file, error))
 }
 
 /// Makes the rules of a pack ready.
@@ -57,7 +64,16 @@ fn read_file(path: &Path) -> Result<Pack, PackLoadError> {
 /// # Errors
 /// Where its literals are too many.
 pub fn compile(pack: &Pack) -> Result<RuleSet, PackLoadError> {
-    RuleSet::compile(pack).map_err(|error| PackLoadError::Unsound { file: pack.name.clone(), error })
+    RuleSet::compile(pack).map_err(|error| unsound(&pack.name, error))
+}
+
+/// The error of a pack that is not sound, under its name or file.
+#[must_use]
+pub fn unsound(file: &str, error: PackError) -> PackLoadError {
+    PackLoadError::Unsound {
+        file: file.to_owned(),
+        error,
+    }
 }
 
 /// Reads a pack and makes its rules ready.

@@ -37,10 +37,26 @@ pub fn spawn(
     let mut threads = Vec::new();
     if !chosen.files.is_empty() {
         let config = files_config(config, &chosen.files)?;
-        threads.push(files::spawn(config, sender.clone(), shutdown.clone(), Arc::clone(counters)).context("source files")?);
+        threads.push(
+            files::spawn(
+                config,
+                sender.clone(),
+                shutdown.clone(),
+                Arc::clone(counters),
+            )
+            .context("source files")?,
+        );
     }
     if chosen.docker {
-        threads.push(docker::spawn(docker_config(config), sender.clone(), shutdown.clone(), Arc::clone(counters)).context("source docker")?);
+        threads.push(
+            docker::spawn(
+                docker_config(config),
+                sender.clone(),
+                shutdown.clone(),
+                Arc::clone(counters),
+            )
+            .context("source docker")?,
+        );
     }
     let demo = match config.sources.demo {
         Switch::On => true,
@@ -49,10 +65,16 @@ pub fn spawn(
     };
     if demo {
         health.fine("demo", "a demonstration stream is shown");
-        threads.push(demo::spawn(pack, DEMO_PAUSE, sender, shutdown.clone()).context("source demo")?);
+        threads
+            .push(demo::spawn(pack, DEMO_PAUSE, sender, shutdown.clone()).context("source demo")?);
     } else if threads.is_empty() {
-        health.broken("sources", "nothing to read; name files in sources.files.include");
-        anyhow::bail!("there is nothing to read: no sources are configured, none were found, and the demonstration is off");
+        health.broken(
+            "sources",
+            "nothing to read; name files in sources.files.include",
+        );
+        anyhow::bail!(
+            "there is nothing to read: no sources are configured, none were found, and the demonstration is off"
+        );
     }
     Ok(threads)
 }
@@ -66,9 +88,15 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
     let include = &config.sources.files.include;
     if !include.is_empty() {
         health.fine("files", format!("following {}", include.join(", ")));
-        return Chosen { files: include.clone(), docker: config.sources.docker.enabled == Switch::On };
+        return Chosen {
+            files: include.clone(),
+            docker: config.sources.docker.enabled == Switch::On,
+        };
     }
-    let places = Places { docker: host(config), ..Places::default() };
+    let places = Places {
+        docker: host(config),
+        ..Places::default()
+    };
     let found = discover::discover(&places);
     for reason in &found.reasons {
         info!("{reason}");
@@ -81,15 +109,32 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
     match &found.docker_api {
         Ok(version) => health.fine("docker", format!("engine {version}")),
         // A host without an engine is no fault, unless the configuration counts on one.
-        Err(why) if config.sources.docker.enabled == Switch::On => health.broken("docker", why.to_string()),
+        Err(why) if config.sources.docker.enabled == Switch::On => {
+            health.broken("docker", why.to_string())
+        }
         Err(why) => health.fine("docker", format!("not followed: {why}")),
     }
     if found.files.is_empty() && !docker && config.sources.demo == Switch::Auto {
-        warn!("found no container logs on this host: showing a demonstration stream, marked `{}`", demo::NAME);
-        warn!("to label your own: logsieve classify FILE, or set sources.files.include (logsieve check prints all settings)");
+        warn!(
+            "found no container logs on this host: showing a demonstration stream, marked `{}`",
+            demo::NAME
+        );
+        warn!(
+            "to label your own: logsieve classify FILE, or set sources.files.include (logsieve check prints all settings)"
+        );
     }
-    health.fine("files", if found.files.is_empty() { "none found".to_owned() } else { format!("following {}", found.files.join(", ")) });
-    Chosen { files: found.files, docker }
+    health.fine(
+        "files",
+        if found.files.is_empty() {
+            "none found".to_owned()
+        } else {
+            format!("following {}", found.files.join(", "))
+        },
+    );
+    Chosen {
+        files: found.files,
+        docker,
+    }
 }
 
 fn host(config: &Checked) -> docker::Host {
@@ -115,5 +160,10 @@ fn files_config(config: &Checked, include: &[String]) -> anyhow::Result<files::C
 
 fn docker_config(config: &Checked) -> docker::Config {
     let wanted = &config.sources.docker;
-    docker::Config { host: host(config), start_at: docker::Start::Tail(wanted.tail_lines), labels: wanted.labels.clone(), ..docker::Config::default() }
+    docker::Config {
+        host: host(config),
+        start_at: docker::Start::Tail(wanted.tail_lines),
+        labels: wanted.labels.clone(),
+        ..docker::Config::default()
+    }
 }

@@ -59,6 +59,6 @@ impl Level {
 
 /// The level of an event: the one its header states, or the one its words speak of, or none where neither says anything.
 #[must_use]
-pub fn of(header: &Header<'_>) -> Option<Level> {
+pub fn of(header: &Header<'_>, _text: &[u8]) -> Option<Level> {
     header.level
 }

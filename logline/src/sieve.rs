@@ -51,7 +51,12 @@ impl Sieve {
     /// A sieve that has seen nothing yet.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, limits: template::Limits, time: TimeContext) -> Self {
-        Self { rules, scratch: Scratch::default(), templates: Table::new(limits), time }
+        Self {
+            rules,
+            scratch: Scratch::default(),
+            templates: Table::new(limits),
+            time,
+        }
     }
 
     /// Judges one event. Header, level and rules look at this event alone; only the template depends on what came before.
@@ -61,10 +66,20 @@ impl Sieve {
         let message = body(&mut header);
         let input = input(text, &message, &header, source);
         let decision = self.rules.decide(&mut self.scratch, &input);
-        let stated = decision.as_ref().map_or(header.level, |decision| decision.level);
-        let level = stated.or_else(|| level::of(&header, text)).unwrap_or_default();
+        let stated = decision
+            .as_ref()
+            .map_or(header.level, |decision| decision.level);
+        let level = stated
+            .or_else(|| level::of(&header, text))
+            .unwrap_or_default();
         let template = self.templates.observe(&message);
-        Judged { header, message, level, template, decision }
+        Judged {
+            header,
+            message,
+            level,
+            template,
+            decision,
+        }
     }
 
     /// All rules that match an event, the one that decides first. `pack` is the pack that the rules were compiled from.
@@ -73,7 +88,8 @@ impl Sieve {
     pub fn explain(&self, pack: &Pack, text: &[u8], source: &Source<'_>) -> Vec<Explanation> {
         let mut header = header::parse(text, &self.time);
         let message = body(&mut header);
-        self.rules.explain(pack, &input(text, &message, &header, source))
+        self.rules
+            .explain(pack, &input(text, &message, &header, source))
     }
 
     /// The templates seen so far.
@@ -94,7 +110,12 @@ impl Sieve {
 }
 
 /// What the rules look at.
-fn input<'a>(text: &'a [u8], message: &'a [u8], header: &'a Header<'_>, source: &Source<'a>) -> RuleInput<'a> {
+fn input<'a>(
+    text: &'a [u8],
+    message: &'a [u8],
+    header: &'a Header<'_>,
+    source: &Source<'a>,
+) -> RuleInput<'a> {
     RuleInput {
         line: text,
         message,

@@ -12,3 +12,10 @@ pub struct TimeContext {
     /// Seconds east of UTC for times without a zone.
     pub utc_offset_s: i32,
 }
+
+impl Timestamp {
+    /// x
+    pub fn write_rfc3339(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.to_string().as_bytes());
+    }
+}

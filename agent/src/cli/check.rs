@@ -18,7 +18,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let config = Checked::load(Some(file))?;
     let rules = packs::load(&config.pack)?;
-    let listen = config.telemetry.as_ref().map_or_else(|| "off".to_owned(), |telemetry| telemetry.listen.to_string());
+    let listen = config.telemetry.as_ref().map_or_else(
+        || "off".to_owned(),
+        |telemetry| telemetry.listen.to_string(),
+    );
     let summary = format!(
         "{}: sound\n  pack       {} rules, {} categories\n  telemetry  {listen}\n",
         file.display(),

@@ -56,11 +56,23 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let format = arguments.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Pretty } else { Format::Json });
+    let format = arguments
+        .format
+        .unwrap_or(if std::io::stdout().is_terminal() {
+            Format::Pretty
+        } else {
+            Format::Json
+        });
     let rules = packs::load(&PackChoice::parse(&arguments.pack.pack))?;
-    let settings = Settings { join: !arguments.no_join, ..Settings::default() };
+    let settings = Settings {
+        join: !arguments.no_join,
+        ..Settings::default()
+    };
     let colour = output::wants_colour(arguments.color);
-    let mut work = Work::new(Flow::new(settings, Arc::new(rules)), Printer::new(format, colour));
+    let mut work = Work::new(
+        Flow::new(settings, Arc::new(rules)),
+        Printer::new(format, colour),
+    );
     let inputs = Input::of(&arguments.input.files);
     let progress = progress(&inputs, format);
     for input in &inputs {
@@ -78,7 +90,9 @@ fn progress(inputs: &[Input], format: Format) -> ProgressBar {
         return ProgressBar::hidden();
     };
     let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}")
+    {
         bar.set_style(style);
     }
     bar
@@ -95,23 +109,48 @@ struct Work {
 impl Work {
     fn new(flow: Flow, printer: Printer) -> Self {
         let batch = Batch::new(flow.labels());
-        Self { flow, batch, printer, started: Instant::now(), in_window: true }
+        Self {
+            flow,
+            batch,
+            printer,
+            started: Instant::now(),
+            in_window: true,
+        }
     }
 
     fn read(&mut self, input: &Input, progress: &ProgressBar) -> anyhow::Result<()> {
         let id = SourceId::next();
-        let kind = if *input == Input::Stdin { Kind::Stdin } else { Kind::File };
+        let kind = if *input == Input::Stdin {
+            Kind::Stdin
+        } else {
+            Kind::File
+        };
         let origin = Arc::new(Origin::plain(kind, input.name()));
-        self.flow.set_time(TimeContext { reference: Some(input.written_at()), ..TimeContext::default() });
-        self.flow.open(id, Arc::new(StreamInfo { id: input.name(), origin }), Wrapper::Auto);
+        self.flow.set_time(TimeContext {
+            reference: Some(input.written_at()),
+            ..TimeContext::default()
+        });
+        self.flow.open(
+            id,
+            Arc::new(StreamInfo {
+                id: input.name(),
+                origin,
+            }),
+            Wrapper::Auto,
+        );
         let mut offset = 0;
         input.read(&mut |piece| {
             match piece {
                 Piece::Bytes(bytes) => {
-                    self.flow.bytes(id, offset, bytes, self.now_ms(), &mut self.batch);
+                    self.flow
+                        .bytes(id, offset, bytes, self.now_ms(), &mut self.batch);
                     offset += bytes.len() as u64;
                     progress.inc(bytes.len() as u64);
-                    let (events, bytes) = if self.in_window { (WINDOW_EVENTS, WINDOW_BYTES) } else { (BATCH_EVENTS, WINDOW_BYTES) };
+                    let (events, bytes) = if self.in_window {
+                        (WINDOW_EVENTS, WINDOW_BYTES)
+                    } else {
+                        (BATCH_EVENTS, WINDOW_BYTES)
+                    };
                     if self.batch.events.len() < events && self.batch.bytes_len() < bytes {
                         return Ok(());
                     }
@@ -124,7 +163,11 @@ impl Work {
                 }
             }
             self.hand_on()?;
-            if matches!(piece, Piece::Idle) { self.printer.flush() } else { Ok(()) }
+            if matches!(piece, Piece::Idle) {
+                self.printer.flush()
+            } else {
+                Ok(())
+            }
         })?;
         self.flow.close(id, self.now_ms(), &mut self.batch);
         Ok(())
@@ -149,16 +192,28 @@ impl Work {
 }
 
 enum Printer {
-    Events { encoder: Box<dyn Encode>, out: Vec<u8> },
+    Events {
+        encoder: Box<dyn Encode>,
+        out: Vec<u8>,
+    },
     Summary(Box<Summary>),
 }
 
 impl Printer {
     fn new(format: Format, colour: bool) -> Self {
-        let events = |encoder: Box<dyn Encode>, head: &[u8]| Self::Events { encoder, out: head.to_vec() };
+        let events = |encoder: Box<dyn Encode>, head: &[u8]| Self::Events {
+            encoder,
+            out: head.to_vec(),
+        };
         match format {
             Format::Json => events(Box::new(Json::default()), b""),
-            Format::Pretty => events(Box::new(Pretty { colour, origin: false }), b""),
+            Format::Pretty => events(
+                Box::new(Pretty {
+                    colour,
+                    origin: false,
+                }),
+                b"",
+            ),
             Format::Tsv => events(Box::new(Tsv), Tsv::HEADER),
             Format::Summary => Self::Summary(Box::new(Summary::new(colour))),
         }

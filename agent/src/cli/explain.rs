@@ -46,13 +46,26 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
     let rules = Arc::new(packs::compile(&pack)?);
-    let time = TimeContext { reference: Some(clock::now()), ..TimeContext::default() };
+    let time = TimeContext {
+        reference: Some(clock::now()),
+        ..TimeContext::default()
+    };
     let mut sieve = Sieve::new(Arc::clone(&rules), template::Limits::default(), time);
     let (fragment, _) = decode::decode(arguments.line.as_bytes(), Wrapper::Auto);
-    let source = Source { stream: fragment.stream, ..Source::default() };
+    let source = Source {
+        stream: fragment.stream,
+        ..Source::default()
+    };
     let matches = sieve.explain(&pack, &fragment.text, &source);
     let judged = sieve.judge(&fragment.text, &source);
-    let answer = Answer { pack: &pack, rules: &rules, text: &fragment.text, judged: &judged, matches: &matches, template: sieve.templates().get(judged.template) };
+    let answer = Answer {
+        pack: &pack,
+        rules: &rules,
+        text: &fragment.text,
+        judged: &judged,
+        matches: &matches,
+        template: sieve.templates().get(judged.template),
+    };
     let out = match arguments.format {
         Format::Text => answer.text(output::wants_colour(arguments.color)),
         Format::Json => answer.json(),
@@ -78,7 +91,11 @@ impl Answer<'_> {
         let header = &self.judged.header;
         if header.level.is_some() {
             "stated in the line"
-        } else if self.judged.decision.is_some_and(|decision| decision.level.is_some()) {
+        } else if self
+            .judged
+            .decision
+            .is_some_and(|decision| decision.level.is_some())
+        {
             "from the rule"
         } else if level::of(header, self.text).is_some() {
             "from its words"
@@ -93,8 +110,8 @@ impl Answer<'_> {
             Scope::Line => self.text,
             Scope::Message => &self.judged.message,
         };
-        let span = explanation.span.clone()?;
-        Some([text.get(..span.start)?, text.get(span.clone())?, text.get(span.end..)?])
+        let (start, end) = explanation.span;
+        Some([text.get(..start)?, text.get(start..end)?, text.get(end..)?])
     }
 
     fn text(&self, colour: bool) -> Vec<u8> {
@@ -111,7 +128,10 @@ impl Answer<'_> {
             timestamp.write_rfc3339(&mut time);
             row("time", &time);
         }
-        row("level", format!("{} ({})", self.judged.level.as_str(), self.level_origin()).as_bytes());
+        row(
+            "level",
+            format!("{} ({})", self.judged.level.as_str(), self.level_origin()).as_bytes(),
+        );
         if let Some(logger) = &header.logger {
             row("logger", logger);
         }
@@ -119,15 +139,33 @@ impl Answer<'_> {
             row("pid", pid);
         }
         row("message", &self.judged.message);
-        row("template", format!("{}  {}", self.template.id, self.template.text).as_bytes());
+        row(
+            "template",
+            format!("{}  {}", self.template.id, self.template.text).as_bytes(),
+        );
         out.push(b'\n');
         let Some((winner, others)) = self.matches.split_first() else {
-            let _ = writeln!(out, "{UNCLASSIFIED}: none of the {} rules of pack {} matched", self.rules.len(), self.pack.name);
+            let _ = writeln!(
+                out,
+                "{UNCLASSIFIED}: none of the {} rules of pack {} matched",
+                self.rules.len(),
+                self.pack.name
+            );
             return out;
         };
         let category = self.category(winner);
-        let _ = write!(out, "{}", styled(category_style(category), category, colour));
-        let _ = writeln!(out, " by rule {} of pack {}, confidence {:.2}", self.rules.rule_id(winner.decision.rule), self.pack.name, winner.decision.confidence);
+        let _ = write!(
+            out,
+            "{}",
+            styled(category_style(category), category, colour)
+        );
+        let _ = writeln!(
+            out,
+            " by rule {} of pack {}, confidence {:.2}",
+            self.rules.rule_id(winner.decision.rule),
+            self.pack.name,
+            winner.decision.confidence
+        );
         if let Some([before, matched, after]) = self.parts(winner) {
             out.extend_from_slice(b"  ");
             escape_terminal(before, None, &mut out);
@@ -135,12 +173,21 @@ impl Answer<'_> {
             escape_terminal(matched, None, &mut marked);
             let (open, close) = if colour { ("", "") } else { ("[", "]") };
             let marked = format!("{open}{}{close}", String::from_utf8_lossy(&marked));
-            let _ = write!(out, "{}", styled(Style::new().bold().underline(), &marked, colour));
+            let _ = write!(
+                out,
+                "{}",
+                styled(Style::new().bold().underline(), &marked, colour)
+            );
             escape_terminal(after, None, &mut out);
             out.push(b'\n');
         }
         for other in others {
-            let _ = writeln!(out, "  also matches {} ({}), which comes after it", self.rules.rule_id(other.decision.rule), self.category(other));
+            let _ = writeln!(
+                out,
+                "  also matches {} ({}), which comes after it",
+                self.rules.rule_id(other.decision.rule),
+                self.category(other)
+            );
         }
         out
     }
@@ -153,7 +200,7 @@ impl Answer<'_> {
             timestamp.write_rfc3339(&mut time);
             lossy(&time)
         });
-        let matches: Vec<_> = self.matches.iter().map(|explanation| {
+        let matches = self.matches.iter().map(|explanation| {
             json!({
                 "rule": self.rules.rule_id(explanation.decision.rule),
                 "category": self.category(explanation),
@@ -161,6 +208,7 @@ impl Answer<'_> {
                 "matched": self.parts(explanation).map(|[_, matched, _]| lossy(matched)),
             })
         });
+        let matches: Vec<_> = matches.collect();
         let winner = self.matches.first();
         let value = json!({
             "line": lossy(self.text),
@@ -185,5 +233,9 @@ impl Answer<'_> {
 }
 
 fn styled(style: Style, text: &str, colour: bool) -> String {
-    if colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
+    if colour {
+        format!("{}{text}{}", style.render(), style.render_reset())
+    } else {
+        text.to_owned()
+    }
 }

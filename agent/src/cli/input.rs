@@ -39,7 +39,16 @@ impl Input {
         if files.is_empty() {
             return vec![Self::Stdin];
         }
-        files.iter().map(|file| if file == Path::new("-") { Self::Stdin } else { Self::File(file.clone()) }).collect()
+        files
+            .iter()
+            .map(|file| {
+                if file == Path::new("-") {
+                    Self::Stdin
+                } else {
+                    Self::File(file.clone())
+                }
+            })
+            .collect()
     }
 
     /// Its name for people.
@@ -53,7 +62,10 @@ impl Input {
     /// Its size, where it is known beforehand.
     pub(super) fn size(&self) -> Option<u64> {
         match self {
-            Self::File(path) => std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()),
+            Self::File(path) => std::fs::metadata(path)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|metadata| metadata.len()),
             Self::Stdin => None,
         }
     }
@@ -61,7 +73,9 @@ impl Input {
     /// A moment at or after its last line: when the file was last written, or now.
     pub(super) fn written_at(&self) -> Timestamp {
         let written = match self {
-            Self::File(path) => std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok(),
+            Self::File(path) => std::fs::metadata(path)
+                .and_then(|metadata| metadata.modified())
+                .ok(),
             Self::Stdin => None,
         };
         crate::telemetry::clock::timestamp(written.unwrap_or_else(SystemTime::now))
@@ -71,7 +85,10 @@ impl Input {
     ///
     /// # Errors
     /// Those of opening and reading, with the name, and those of `each`.
-    pub(super) fn read(&self, each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(super) fn read(
+        &self,
+        each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::File(path) => read_file(path, each),
             Self::Stdin => read_stdin(each),
@@ -79,11 +96,17 @@ impl Input {
     }
 }
 
-fn read_file(path: &Path, each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
+fn read_file(
+    path: &Path,
+    each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut file =
+        File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
     let mut buffer = vec![0; CHUNK];
     loop {
-        let read = file.read(&mut buffer).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let read = file
+            .read(&mut buffer)
+            .with_context(|| format!("{}: cannot be read", path.display()))?;
         if read == 0 {
             return Ok(());
         }
@@ -95,7 +118,9 @@ fn read_stdin(each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>) -> anyhow::
     let chunks = spawn_reader();
     loop {
         match chunks.recv_timeout(IDLE) {
-            Ok(chunk) => each(Piece::Bytes(&chunk.context("standard input cannot be read")?))?,
+            Ok(chunk) => each(Piece::Bytes(
+                &chunk.context("standard input cannot be read")?,
+            ))?,
             Err(RecvTimeoutError::Timeout) => each(Piece::Idle)?,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }

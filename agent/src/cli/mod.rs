@@ -108,7 +108,10 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
 
 /// Whoever read our output has seen enough (`| head`): no error.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Files to read; none or `-` is standard input.

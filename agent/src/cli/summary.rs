@@ -41,7 +41,14 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn new(colour: bool) -> Self {
-        Self { colour, events: 0, lines: 0, span: None, levels: HashMap::new(), templates: HashMap::new() }
+        Self {
+            colour,
+            events: 0,
+            lines: 0,
+            span: None,
+            levels: HashMap::new(),
+            templates: HashMap::new(),
+        }
     }
 
     pub(super) fn add(&mut self, batch: &Batch) {
@@ -55,7 +62,14 @@ impl Summary {
             let category = event.verdict.category;
             self.levels.entry(category).or_default()[event.level as usize] += 1;
             let first = self.events;
-            let seen = self.templates.entry((category, event.template)).or_insert(Seen { count: 0, first, worst: event.level });
+            let seen = self
+                .templates
+                .entry((category, event.template))
+                .or_insert(Seen {
+                    count: 0,
+                    first,
+                    worst: event.level,
+                });
             seen.count += 1;
             seen.worst = seen.worst.max(event.level);
         }
@@ -72,13 +86,21 @@ impl Summary {
         for category in categories {
             let name = name(category, &labels.categories);
             let _ = writeln!(out, "\n{}", self.styled(category_style(name), name));
-            let mut templates: Vec<_> = self.templates.iter().filter(|((of, _), _)| *of == category).collect();
+            let mut templates: Vec<_> = self
+                .templates
+                .iter()
+                .filter(|((of, _), _)| *of == category)
+                .collect();
             templates.sort_by_key(|((_, index), seen)| (std::cmp::Reverse(seen.count), *index));
             for ((_, index), seen) in templates.iter().take(TOP) {
                 self.template(*index, seen, flow, &mut out);
             }
             if templates.len() > TOP {
-                let _ = writeln!(out, "            and {} more templates", templates.len() - TOP);
+                let _ = writeln!(
+                    out,
+                    "            and {} more templates",
+                    templates.len() - TOP
+                );
             }
         }
         self.new_ones(flow, &mut out);
@@ -110,7 +132,13 @@ impl Summary {
         let mut distinct: Vec<usize> = self.templates.keys().map(|(_, index)| *index).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let _ = write!(out, "{} lines, {} events, {} templates", self.lines, self.events, distinct.len());
+        let _ = write!(
+            out,
+            "{} lines, {} events, {} templates",
+            self.lines,
+            self.events,
+            distinct.len()
+        );
         if let Some((first, last)) = self.span {
             let mut times = Vec::new();
             first.write_rfc3339(&mut times);
@@ -144,7 +172,11 @@ impl Summary {
     fn new_ones(&self, flow: &Flow, out: &mut String) {
         // What is first seen in the last tenth was not there while the rest went by.
         let since = self.events - self.events / 10;
-        let mut new: Vec<_> = self.templates.iter().filter(|(_, seen)| seen.first > since).collect();
+        let mut new: Vec<_> = self
+            .templates
+            .iter()
+            .filter(|(_, seen)| seen.first > since)
+            .collect();
         if new.is_empty() {
             return;
         }
@@ -161,20 +193,36 @@ impl Summary {
     fn template(&self, index: usize, seen: &Seen, flow: &Flow, out: &mut String) {
         let template = flow.templates().get(index);
         let text: String = template.text.chars().take(WIDTH).collect();
-        let cut = if template.text.chars().nth(WIDTH).is_some() { "…" } else { "" };
+        let cut = if template.text.chars().nth(WIDTH).is_some() {
+            "…"
+        } else {
+            ""
+        };
         let mut shown = Vec::new();
         escape_terminal(text.as_bytes(), None, &mut shown);
         let dim = self.styled(Style::new().dimmed(), &template.id.to_string());
-        let _ = writeln!(out, "{:>10}  {:<6} {dim}  {}{cut}", seen.count, seen.worst.as_str(), String::from_utf8_lossy(&shown));
+        let _ = writeln!(
+            out,
+            "{:>10}  {:<6} {dim}  {}{cut}",
+            seen.count,
+            seen.worst.as_str(),
+            String::from_utf8_lossy(&shown)
+        );
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
-        if self.colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
+        if self.colour {
+            format!("{}{text}{}", style.render(), style.render_reset())
+        } else {
+            text.to_owned()
+        }
     }
 }
 
 fn name(category: Option<u16>, names: &[String]) -> &str {
-    category.and_then(|index| names.get(usize::from(index))).map_or(UNCLASSIFIED, String::as_str)
+    category
+        .and_then(|index| names.get(usize::from(index)))
+        .map_or(UNCLASSIFIED, String::as_str)
 }
 
 fn write_row(row: &[u64; COLUMNS], out: &mut String) {

@@ -23,7 +23,11 @@ impl PackChoice {
     #[must_use]
     pub fn parse(value: &str) -> Self {
         let is_path = value.contains('/') || value.ends_with(".yaml") || value.ends_with(".yml");
-        if is_path { Self::File(PathBuf::from(value)) } else { Self::Builtin(value.to_owned()) }
+        if is_path {
+            Self::File(PathBuf::from(value))
+        } else {
+            Self::Builtin(value.to_owned())
+        }
     }
 }
 
@@ -73,7 +77,8 @@ impl Checked {
             return Self::parse("built-in defaults", "");
         };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::unreadable(&name, &error))?;
         Self::parse(&name, &text)
     }
 
@@ -92,16 +97,38 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         if value >= least {
             return Ok(());
         }
-        Err(ConfigError::value(name, key, &format!("{value} is too small"), &format!("use {least} or more")))
+        Err(ConfigError::value(
+            name,
+            key,
+            &format!("{value} is too small"),
+            &format!("use {least} or more"),
+        ))
     };
-    at_least("sources.files.rescan_seconds", raw.sources.files.rescan_seconds, 1)?;
-    at_least("sources.files.max_open", raw.sources.files.max_open as u64, 1)?;
+    at_least(
+        "sources.files.rescan_seconds",
+        raw.sources.files.rescan_seconds,
+        1,
+    )?;
+    at_least(
+        "sources.files.max_open",
+        raw.sources.files.max_open as u64,
+        1,
+    )?;
     at_least("events.max_bytes", raw.events.max_bytes as u64, 256)?;
     at_least("events.max_lines", u64::from(raw.events.max_lines), 1)?;
-    at_least("classify.max_templates", raw.classify.max_templates as u64, 1)?;
+    at_least(
+        "classify.max_templates",
+        raw.classify.max_templates as u64,
+        1,
+    )?;
     let minutes = raw.events.utc_offset_minutes;
     if minutes.abs() > 18 * 60 {
-        return Err(ConfigError::value(name, "events.utc_offset_minutes", &format!("{minutes} is no zone of this world"), "use -1080 to 1080"));
+        return Err(ConfigError::value(
+            name,
+            "events.utc_offset_minutes",
+            &format!("{minutes} is no zone of this world"),
+            "use -1080 to 1080",
+        ));
     }
     Ok(Checked {
         assemble: assemble::Limits {
@@ -128,18 +155,33 @@ fn telemetry(name: &str, raw: super::raw::Telemetry) -> Result<Option<Telemetry>
     }
     let listen: SocketAddr = raw.listen.parse().map_err(|_| {
         let problem = format!("`{}` is not an address with a port", raw.listen);
-        ConfigError::value(name, "telemetry.listen", &problem, "write it like 127.0.0.1:7334, or leave it empty for none")
+        ConfigError::value(
+            name,
+            "telemetry.listen",
+            &problem,
+            "write it like 127.0.0.1:7334, or leave it empty for none",
+        )
     })?;
     let token = match raw.token_file.as_str() {
         "" => None,
         file => {
-            let text = std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| ConfigError::unreadable(file, &error))?;
             Some(text.trim().to_owned()).filter(|token| !token.is_empty())
         }
     };
     if !listen.ip().is_loopback() && token.is_none() {
         let problem = format!("{listen} can be reached from other hosts and no token protects it");
-        return Err(ConfigError::value(name, "telemetry.listen", &problem, "set telemetry.token_file, or listen on 127.0.0.1"));
+        return Err(ConfigError::value(
+            name,
+            "telemetry.listen",
+            &problem,
+            "set telemetry.token_file, or listen on 127.0.0.1",
+        ));
     }
-    Ok(Some(Telemetry { listen, token, max_streams: raw.max_streams }))
+    Ok(Some(Telemetry {
+        listen,
+        token,
+        max_streams: raw.max_streams,
+    }))
 }

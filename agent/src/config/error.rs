@@ -30,12 +30,22 @@ impl fmt::Display for ConfigError {
 impl ConfigError {
     /// An error of a value that parsed but cannot be used. `key` is its dotted path.
     pub(super) fn value(file: &str, key: &str, problem: &str, remedy: &str) -> Self {
-        Self { file: file.to_owned(), place: None, problem: format!("{key}: {problem}"), remedy: Some(remedy.to_owned()) }
+        Self {
+            file: file.to_owned(),
+            place: None,
+            problem: format!("{key}: {problem}"),
+            remedy: Some(remedy.to_owned()),
+        }
     }
 
     /// An error of a file that cannot be read.
     pub(super) fn unreadable(file: &str, error: &std::io::Error) -> Self {
-        Self { file: file.to_owned(), place: None, problem: format!("cannot be read: {error}"), remedy: None }
+        Self {
+            file: file.to_owned(),
+            place: None,
+            problem: format!("cannot be read: {error}"),
+            remedy: None,
+        }
     }
 
     /// The YAML parser's error, with the nearest known name for an unknown one.
@@ -43,15 +53,26 @@ impl ConfigError {
         let error = error.without_snippet();
         let place = error.location().map(|at| (at.line(), at.column()));
         let (problem, remedy) = match error {
-            serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => {
-                (format!("unknown key `{field}`"), Some(suggestion(field, expected)))
-            }
-            serde_saphyr::Error::SerdeUnknownVariant { variant, expected, .. } => {
-                (format!("`{variant}` is not allowed here"), Some(suggestion(variant, expected)))
-            }
+            serde_saphyr::Error::SerdeUnknownField {
+                field, expected, ..
+            } => (
+                format!("unknown key `{field}`"),
+                Some(suggestion(field, expected)),
+            ),
+            serde_saphyr::Error::SerdeUnknownVariant {
+                variant, expected, ..
+            } => (
+                format!("`{variant}` is not allowed here"),
+                Some(suggestion(variant, expected)),
+            ),
             other => (first_line(&other.to_string()), None),
         };
-        Self { file: file.to_owned(), place, problem, remedy }
+        Self {
+            file: file.to_owned(),
+            place,
+            problem,
+            remedy,
+        }
     }
 }
 
@@ -61,7 +82,10 @@ fn first_line(text: &str) -> String {
 
 fn suggestion(name: &str, known: &[&str]) -> String {
     let allowed = known.join(", ");
-    let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min();
     match nearest {
         Some((distance, nearest)) if distance <= nearest.len().max(name.len()) / 2 => {
             format!("did you mean `{nearest}`? Allowed are: {allowed}")

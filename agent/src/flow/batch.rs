@@ -11,7 +11,6 @@ use super::StreamInfo;
 use super::labels::Labels;
 use super::verdict::Verdict;
 
-
 /// A stretch of a batch's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
@@ -57,7 +56,11 @@ impl TemplateText {
     pub fn new(template: &Template) -> Self {
         let mut json = Vec::with_capacity(template.text.len() + 8);
         crate::sink::encode::escape_json(template.text.as_bytes(), &mut json);
-        Self { id: template.id, text: template.text.clone(), json }
+        Self {
+            id: template.id,
+            text: template.text.clone(),
+            json,
+        }
     }
 }
 
@@ -107,7 +110,12 @@ impl Batch {
     /// An empty batch whose verdicts will be those of `labels`.
     #[must_use]
     pub fn new(labels: Arc<Labels>) -> Self {
-        Self { labels, events: Vec::new(), streams: Vec::new(), bytes: Vec::new() }
+        Self {
+            labels,
+            events: Vec::new(),
+            streams: Vec::new(),
+            bytes: Vec::new(),
+        }
     }
 
     /// Takes everything out and keeps the memory.
@@ -127,7 +135,9 @@ impl Batch {
     #[must_use]
     pub fn get(&self, slice: Slice) -> &[u8] {
         let start = slice.start as usize;
-        self.bytes.get(start..start + slice.len as usize).unwrap_or_default()
+        self.bytes
+            .get(start..start + slice.len as usize)
+            .unwrap_or_default()
     }
 
     /// Where `event` comes from.
@@ -151,14 +161,20 @@ impl Batch {
     pub(super) fn keep_part(&mut self, part: &[u8], whole: &[u8], kept: Slice) -> Slice {
         let offset = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         if offset <= whole.len() && part.len() <= whole.len() - offset {
-            return Slice { start: kept.start + clamp(offset), len: clamp(part.len()) };
+            return Slice {
+                start: kept.start + clamp(offset),
+                len: clamp(part.len()),
+            };
         }
         self.keep(part)
     }
 
     /// The index of `stream` in this batch.
     pub(super) fn keep_stream(&mut self, stream: &Arc<StreamInfo>) -> u32 {
-        let known = self.streams.iter().rposition(|known| Arc::ptr_eq(known, stream));
+        let known = self
+            .streams
+            .iter()
+            .rposition(|known| Arc::ptr_eq(known, stream));
         clamp(known.unwrap_or_else(|| {
             self.streams.push(Arc::clone(stream));
             self.streams.len() - 1
@@ -168,7 +184,10 @@ impl Batch {
     fn keep(&mut self, bytes: &[u8]) -> Slice {
         let start = clamp(self.bytes.len());
         self.bytes.extend_from_slice(bytes);
-        Slice { start, len: clamp(bytes.len()) }
+        Slice {
+            start,
+            len: clamp(bytes.len()),
+        }
     }
 }
 

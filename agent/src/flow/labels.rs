@@ -19,15 +19,23 @@ impl Labels {
     #[must_use]
     pub fn of(rules: &RuleSet) -> Self {
         Self {
-            categories: rules.categories().iter().map(|category| category.id.clone()).collect(),
-            rules: (0..rules.len()).map(|index| rules.rule_id(index).to_owned()).collect(),
+            categories: rules
+                .categories()
+                .iter()
+                .map(|category| category.id.clone())
+                .collect(),
+            rules: (0..rules.len())
+                .map(|index| rules.rule_id(index).to_owned())
+                .collect(),
         }
     }
 
     /// The name of a category.
     #[must_use]
     pub fn category(&self, index: Option<u16>) -> &str {
-        index.and_then(|index| self.categories.get(usize::from(index))).map_or(UNCLASSIFIED, String::as_str)
+        index
+            .and_then(|index| self.categories.get(usize::from(index)))
+            .map_or(UNCLASSIFIED, String::as_str)
     }
 
     /// The name of a rule.

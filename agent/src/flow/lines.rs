@@ -31,8 +31,16 @@ const WRAPPER_BYTES: usize = 4096;
 impl Splitter {
     /// For events of at most `max_bytes` of text.
     pub(super) fn new(max_bytes: usize) -> Self {
-        let max_bytes = max_bytes.saturating_mul(WRAPPER_FACTOR).saturating_add(WRAPPER_BYTES);
-        Self { max_bytes, held: Vec::new(), held_start: 0, held_cut: 0, end: 0 }
+        let max_bytes = max_bytes
+            .saturating_mul(WRAPPER_FACTOR)
+            .saturating_add(WRAPPER_BYTES);
+        Self {
+            max_bytes,
+            held: Vec::new(),
+            held_start: 0,
+            held_cut: 0,
+            end: 0,
+        }
     }
 
     /// Takes the next bytes, the first of them at `offset`, and gives out every line that ends in them.
@@ -47,7 +55,11 @@ impl Splitter {
                 self.give(end, each);
             } else {
                 let kept = line.len().min(self.max_bytes);
-                each(Line { bytes: &line[..kept], span: Span { start: at, end }, cut_bytes: (line.len() - kept) as u64 });
+                each(Line {
+                    bytes: &line[..kept],
+                    span: Span { start: at, end },
+                    cut_bytes: (line.len() - kept) as u64,
+                });
             }
             rest = after;
             at = end;
@@ -80,7 +92,14 @@ impl Splitter {
     }
 
     fn give(&mut self, end: u64, each: &mut dyn FnMut(Line<'_>)) {
-        each(Line { bytes: &self.held, span: Span { start: self.held_start, end }, cut_bytes: self.held_cut });
+        each(Line {
+            bytes: &self.held,
+            span: Span {
+                start: self.held_start,
+                end,
+            },
+            cut_bytes: self.held_cut,
+        });
         self.held.clear();
         self.held_cut = 0;
         // One giant line must not hold its memory for the life of the stream.
@@ -93,10 +112,23 @@ mod tests {
     use super::*;
 
     fn split(max_bytes: usize, chunks: &[&[u8]]) -> Vec<(Vec<u8>, u64, u64, u64)> {
-        let mut splitter = Splitter { max_bytes, held: Vec::new(), held_start: 0, held_cut: 0, end: 0 };
+        let mut splitter = Splitter {
+            max_bytes,
+            held: Vec::new(),
+            held_start: 0,
+            held_cut: 0,
+            end: 0,
+        };
         let mut lines = Vec::new();
         let mut offset = 0;
-        let mut each = |line: Line<'_>| lines.push((line.bytes.to_vec(), line.span.start, line.span.end, line.cut_bytes));
+        let mut each = |line: Line<'_>| {
+            lines.push((
+                line.bytes.to_vec(),
+                line.span.start,
+                line.span.end,
+                line.cut_bytes,
+            ))
+        };
         for chunk in chunks {
             splitter.push(offset, chunk, &mut each);
             offset += chunk.len() as u64;

@@ -83,8 +83,17 @@ impl Flow {
     pub fn new(settings: Settings, rules: Arc<RuleSet>) -> Self {
         let labels = Arc::new(Labels::of(&rules));
         let sieve = Sieve::new(rules, settings.templates, settings.time);
-        let labeller = Labeller { sieve, labels, texts: Vec::new(), stats: Stats::default() };
-        Self { settings, streams: HashMap::new(), labeller }
+        let labeller = Labeller {
+            sieve,
+            labels,
+            texts: Vec::new(),
+            stats: Stats::default(),
+        };
+        Self {
+            settings,
+            streams: HashMap::new(),
+            labeller,
+        }
     }
 
     /// The names that new batches are to be made with.
@@ -127,48 +136,100 @@ impl Flow {
     }
 
     /// The next bytes of a stream, the first of them at `offset`. Completed events go to `batch`.
-    pub fn bytes(&mut self, id: SourceId, offset: u64, bytes: &[u8], now_ms: u64, batch: &mut Batch) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
-        let OpenStream { info, wrapper, splitter, assembler } = stream;
+    pub fn bytes(
+        &mut self,
+        id: SourceId,
+        offset: u64,
+        bytes: &[u8],
+        now_ms: u64,
+        batch: &mut Batch,
+    ) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let OpenStream {
+            info,
+            wrapper,
+            splitter,
+            assembler,
+        } = stream;
         let labeller = &mut self.labeller;
         let join = self.settings.join;
         labeller.stats.bytes += bytes.len() as u64;
         splitter.push(offset, bytes, &mut |line| {
-            labeller.line(info, *wrapper, &line, join.then_some(&mut *assembler), now_ms, batch);
+            labeller.line(
+                info,
+                *wrapper,
+                &line,
+                join.then_some(&mut *assembler),
+                now_ms,
+                batch,
+            );
         });
     }
 
     /// One frame of the Docker engine's API, which is a whole line or a piece of one.
-    pub fn record(&mut self, id: SourceId, stream: Stream, span: Span, bytes: &[u8], now_ms: u64, batch: &mut Batch) {
-        let Some(open) = self.streams.get_mut(&id) else { return };
+    pub fn record(
+        &mut self,
+        id: SourceId,
+        stream: Stream,
+        span: Span,
+        bytes: &[u8],
+        now_ms: u64,
+        batch: &mut Batch,
+    ) {
+        let Some(open) = self.streams.get_mut(&id) else {
+            return;
+        };
         let labeller = &mut self.labeller;
         labeller.stats.bytes += bytes.len() as u64;
-        let line = Line { bytes, span, cut_bytes: 0 };
+        let line = Line {
+            bytes,
+            span,
+            cut_bytes: 0,
+        };
         let assembler = self.settings.join.then_some(&mut open.assembler);
-        labeller.line(&open.info, Wrapper::DockerApi(stream), &line, assembler, now_ms, batch);
+        labeller.line(
+            &open.info,
+            Wrapper::DockerApi(stream),
+            &line,
+            assembler,
+            now_ms,
+            batch,
+        );
     }
 
     /// Emits what has waited long enough at `now_ms` for a continuation.
     pub fn expire(&mut self, now_ms: u64, batch: &mut Batch) {
         let labeller = &mut self.labeller;
         for stream in self.streams.values_mut() {
-            if stream.assembler.deadline_ms().is_some_and(|deadline| deadline <= now_ms) {
+            if stream
+                .assembler
+                .deadline_ms()
+                .is_some_and(|deadline| deadline <= now_ms)
+            {
                 let info = &stream.info;
-                stream.assembler.expire(now_ms, &mut |event| labeller.event(info, &event, batch));
+                stream
+                    .assembler
+                    .expire(now_ms, &mut |event| labeller.event(info, &event, batch));
             }
         }
     }
 
     /// A stream has ended: its half line and its open events are emitted.
     pub fn close(&mut self, id: SourceId, now_ms: u64, batch: &mut Batch) {
-        let Some(mut stream) = self.streams.remove(&id) else { return };
-        self.labeller.finish(&mut stream, self.settings.join, now_ms, batch);
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        self.labeller
+            .finish(&mut stream, self.settings.join, now_ms, batch);
     }
 
     /// Emits everything that is still open, in every stream.
     pub fn finish(&mut self, now_ms: u64, batch: &mut Batch) {
         for (_, mut stream) in self.streams.drain() {
-            self.labeller.finish(&mut stream, self.settings.join, now_ms, batch);
+            self.labeller
+                .finish(&mut stream, self.settings.join, now_ms, batch);
         }
     }
 
@@ -188,25 +249,56 @@ struct Labeller {
 }
 
 impl Labeller {
-    fn line(&mut self, info: &Arc<StreamInfo>, wrapper: Wrapper, line: &Line<'_>, assembler: Option<&mut Assembler>, now_ms: u64, batch: &mut Batch) {
+    fn line(
+        &mut self,
+        info: &Arc<StreamInfo>,
+        wrapper: Wrapper,
+        line: &Line<'_>,
+        assembler: Option<&mut Assembler>,
+        now_ms: u64,
+        batch: &mut Batch,
+    ) {
         self.stats.lines += 1;
-        let (mut fragment, malformed) = decode::decode(line.bytes, wrapper);
+        let (fragment, malformed) = decode::decode(line.bytes, wrapper);
         if let Some(reason) = malformed {
             self.stats.malformed(reason);
         }
-        fragment.cut_bytes += line.cut_bytes;
         match assembler {
-            Some(assembler) => assembler.push(&fragment, line.span, now_ms, &mut |event| self.event(info, &event, batch)),
+            Some(assembler) => assembler.push(&fragment, line.span, now_ms, &mut |event| {
+                self.event(info, &event, batch)
+            }),
             None => {
-                let event = EventRef::single(&fragment, line.span.start, line.span.end);
+                let event = EventRef {
+                    timestamp: fragment.timestamp,
+                    stream: fragment.stream,
+                    text: &fragment.text,
+                    lines: 1,
+                    cut_bytes: line.cut_bytes,
+                    start: line.span.start,
+                    end: line.span.end,
+                };
                 self.event(info, &event, batch);
             }
         }
     }
 
     fn finish(&mut self, stream: &mut OpenStream, join: bool, now_ms: u64, batch: &mut Batch) {
-        let OpenStream { info, wrapper, splitter, assembler } = stream;
-        splitter.finish(&mut |line| self.line(info, *wrapper, &line, join.then_some(&mut *assembler), now_ms, batch));
+        let OpenStream {
+            info,
+            wrapper,
+            splitter,
+            assembler,
+        } = stream;
+        splitter.finish(&mut |line| {
+            self.line(
+                info,
+                *wrapper,
+                &line,
+                join.then_some(&mut *assembler),
+                now_ms,
+                batch,
+            )
+        });
         assembler.finish(&mut |event| self.event(info, &event, batch));
     }
 
@@ -214,17 +306,30 @@ impl Labeller {
         let container = info.origin.container.as_ref();
         let source = Source {
             stream: event.stream,
-            container: container.map(|container| container.name.as_str()).or(info.origin.k8s.as_ref().map(|k8s| k8s.container.as_str())),
+            container: container.map(|container| container.name.as_str()).or(info
+                .origin
+                .k8s
+                .as_ref()
+                .map(|k8s| k8s.container.as_str())),
             image: container.map(|container| container.image.as_str()),
             labels: container.map_or(&[], |container| &container.labels),
         };
         let judged = self.sieve.judge(event.text, &source);
-        let verdict = judged.decision.as_ref().map_or(Verdict::UNCLASSIFIED, Verdict::by_rule);
+        let verdict = judged
+            .decision
+            .as_ref()
+            .map_or(Verdict::UNCLASSIFIED, Verdict::by_rule);
         let text = batch.keep_text(event);
         let labelled = Labelled {
             text,
             message: batch.keep_part(&judged.message, event.text, text),
-            logger: judged.header.logger.as_ref().map_or_else(Slice::default, |logger| batch.keep_part(logger, event.text, text)),
+            logger: judged
+                .header
+                .logger
+                .as_ref()
+                .map_or_else(Slice::default, |logger| {
+                    batch.keep_part(logger, event.text, text)
+                }),
             timestamp: event.timestamp.or(judged.header.timestamp),
             stream: event.stream,
             level: judged.level,

@@ -61,7 +61,13 @@ impl Stats {
 
     /// Every category that occurred (`None`: unclassified) with its events per level, least severe first.
     pub fn by_category(&self) -> impl Iterator<Item = (Option<u16>, &[u64; Level::ALL.len()])> {
-        let named = self.by_category.iter().zip(0u16..).map(|(row, index)| (Some(index), row));
-        named.chain(std::iter::once((None, &self.unclassified))).filter(|(_, row)| row.iter().any(|count| *count > 0))
+        let named = self
+            .by_category
+            .iter()
+            .zip(0u16..)
+            .map(|(row, index)| (Some(index), row));
+        named
+            .chain(std::iter::once((None, &self.unclassified)))
+            .filter(|(_, row)| row.iter().any(|count| *count > 0))
     }
 }

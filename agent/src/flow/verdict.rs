@@ -40,7 +40,12 @@ pub struct Verdict {
 
 impl Verdict {
     /// Nobody decided.
-    pub const UNCLASSIFIED: Self = Self { category: None, stage: Stage::None, confidence: 0.0, rule: None };
+    pub const UNCLASSIFIED: Self = Self {
+        category: None,
+        stage: Stage::None,
+        confidence: 0.0,
+        rule: None,
+    };
 
     /// The judgement of the rule that matched.
     #[must_use]

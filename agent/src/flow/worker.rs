@@ -61,7 +61,15 @@ impl Worker {
     pub fn new(flow: Flow, ends: Ends, metrics: Arc<Metrics>, utc_offset_s: i32) -> Self {
         let batch = Batch::new(flow.labels());
         let started = Instant::now();
-        Self { flow, ends, metrics, utc_offset_s, started, batch, next_tick: started + TICK }
+        Self {
+            flow,
+            ends,
+            metrics,
+            utc_offset_s,
+            started,
+            batch,
+            next_tick: started + TICK,
+        }
     }
 
     /// Works until all sources have let go of their channel or the sink has let go of its own, then passes on the rest.
@@ -94,7 +102,10 @@ impl Worker {
 
     fn tick(&mut self) -> Result<(), SinkGone> {
         self.next_tick = Instant::now() + TICK;
-        self.flow.set_time(TimeContext { reference: Some(clock::now()), utc_offset_s: self.utc_offset_s });
+        self.flow.set_time(TimeContext {
+            reference: Some(clock::now()),
+            utc_offset_s: self.utc_offset_s,
+        });
         self.flow.expire(self.now_ms(), &mut self.batch);
         self.hand_on()
     }
@@ -102,19 +113,44 @@ impl Worker {
     fn message(&mut self, message: Message) {
         let now_ms = self.now_ms();
         match message {
-            Message::Opened { id, origin, wrapper, file } => {
+            Message::Opened {
+                id,
+                origin,
+                wrapper,
+                file,
+            } => {
                 let id_text = match (&file, &origin.container) {
-                    (Some(file), _) => format!("{:x}-{:x}-{:016x}", file.device, file.inode, file.marker.hash),
+                    (Some(file), _) => format!(
+                        "{:x}-{:x}-{:016x}",
+                        file.device, file.inode, file.marker.hash
+                    ),
                     (None, Some(container)) => container.id.clone(),
                     (None, None) => origin.name.clone(),
                 };
-                self.flow.open(id, Arc::new(StreamInfo { id: id_text, origin }), wrapper);
+                self.flow.open(
+                    id,
+                    Arc::new(StreamInfo {
+                        id: id_text,
+                        origin,
+                    }),
+                    wrapper,
+                );
             }
-            Message::Bytes { id, offset, bytes } => self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch),
-            Message::Record { id, stream, bytes, position } => {
+            Message::Bytes { id, offset, bytes } => {
+                self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch)
+            }
+            Message::Record {
+                id,
+                stream,
+                bytes,
+                position,
+            } => {
                 let span = span_of(position);
-                self.flow.record(id, stream, span, &bytes, now_ms, &mut self.batch);
+                self.flow
+                    .record(id, stream, span, &bytes, now_ms, &mut self.batch);
             }
+            // Event ids keep the name that the file had when it was opened.
+            Message::Identified { .. } => {}
             Message::Closed { id, .. } => self.flow.close(id, now_ms, &mut self.batch),
         }
     }
@@ -137,7 +173,11 @@ impl Worker {
             return Ok(());
         }
         self.flow.settle(&mut self.batch);
-        let mut next = self.ends.used.try_recv().unwrap_or_else(|_| Batch::new(self.flow.labels()));
+        let mut next = self
+            .ends
+            .used
+            .try_recv()
+            .unwrap_or_else(|_| Batch::new(self.flow.labels()));
         next.labels = self.flow.labels();
         let full = std::mem::replace(&mut self.batch, next);
         self.ends.batches.send(full).map_err(|_| SinkGone)
@@ -156,18 +196,28 @@ impl Worker {
             self.metrics.verdicts(stage.as_str(), stats.by_stage(stage));
         }
         for (category, by_level) in stats.by_category() {
-            for (level, events) in Level::ALL.into_iter().zip(by_level).filter(|(_, events)| **events > 0) {
-                self.metrics.events(labels.category(category), level.as_str(), *events);
+            for (level, events) in Level::ALL
+                .into_iter()
+                .zip(by_level)
+                .filter(|(_, events)| **events > 0)
+            {
+                self.metrics
+                    .events(labels.category(category), level.as_str(), *events);
             }
         }
         let mut by_stream: HashMap<(u32, Level), u64> = HashMap::new();
         for event in &self.batch.events {
-            *by_stream.entry((event.stream_index, event.level)).or_default() += 1;
+            *by_stream
+                .entry((event.stream_index, event.level))
+                .or_default() += 1;
         }
         for ((index, level), events) in by_stream {
-            let Some(stream) = self.batch.stream_at(index) else { continue };
+            let Some(stream) = self.batch.stream_at(index) else {
+                continue;
+            };
             let (namespace, container) = stream.origin.short_names();
-            self.metrics.container_events(namespace, container, level.as_str(), events);
+            self.metrics
+                .container_events(namespace, container, level.as_str(), events);
         }
     }
 
@@ -180,5 +230,8 @@ impl Worker {
 fn span_of(position: docker::Position) -> Span {
     let second = u64::try_from(position.latest_ns.div_euclid(1_000_000_000)).unwrap_or_default();
     let end = (second << 32) | u64::from(position.seen);
-    Span { start: end.saturating_sub(1), end }
+    Span {
+        start: end.saturating_sub(1),
+        end,
+    }
 }

@@ -26,13 +26,21 @@ pub fn spawn(
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     let out = std::io::stdout();
     let Some(format) = stdout else {
-        return stdout::spawn(batches, used, Box::new(encode::Nothing), Box::new(std::io::sink()), metrics);
+        return stdout::spawn(
+            batches,
+            used,
+            Box::new(encode::Nothing),
+            Box::new(std::io::sink()),
+            metrics,
+        );
     };
     let terminal = out.is_terminal();
     let encoder: Box<dyn Encode + Send> = match format {
         StdoutFormat::Pretty => Box::new(pretty(terminal)),
         StdoutFormat::Auto if terminal => Box::new(pretty(true)),
-        StdoutFormat::Json | StdoutFormat::Auto => Box::new(Json { host: Some(host_name()) }),
+        StdoutFormat::Json | StdoutFormat::Auto => Box::new(Json {
+            host: Some(host_name()),
+        }),
         StdoutFormat::Tsv => Box::new(Tsv),
     };
     stdout::spawn(batches, used, encoder, Box::new(out), metrics)
@@ -40,10 +48,16 @@ pub fn spawn(
 
 fn pretty(terminal: bool) -> Pretty {
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Pretty { colour, origin: true }
+    Pretty {
+        colour,
+        origin: true,
+    }
 }
 
 /// The node's name, as the kernel knows it.
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -21,25 +21,52 @@ const FIRST: usize = 20;
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn spawn(pack: &Pack, pause: Duration, sender: Sender, shutdown: Shutdown) -> io::Result<JoinHandle<()>> {
-    let lines: Vec<String> = pack.rules().iter().flat_map(|rule| &rule.matches).map(|line| format!("{line}\n")).collect();
-    std::thread::Builder::new().name("source-demo".to_owned()).spawn(move || run(&lines, pause, &sender, &shutdown))
+pub fn spawn(
+    pack: &Pack,
+    pause: Duration,
+    sender: Sender,
+    shutdown: Shutdown,
+) -> io::Result<JoinHandle<()>> {
+    let lines: Vec<String> = pack
+        .rules()
+        .iter()
+        .flat_map(|rule| &rule.matches)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::thread::Builder::new()
+        .name("source-demo".to_owned())
+        .spawn(move || run(&lines, pause, &sender, &shutdown))
 }
 
 fn run(lines: &[String], pause: Duration, sender: &Sender, shutdown: &Shutdown) {
     let id = SourceId::next();
     let origin = Arc::new(Origin::plain(Kind::Demo, NAME));
-    if lines.is_empty() || send(sender, Message::Opened { id, origin, wrapper: Wrapper::Plain, file: None }).is_err() {
+    if lines.is_empty()
+        || send(
+            sender,
+            Message::Opened {
+                id,
+                origin,
+                wrapper: Wrapper::Plain,
+                file: None,
+            },
+        )
+        .is_err()
+    {
         return;
     }
     // A step that shares no factor with the number of lines visits all of them in a mixed order.
-    let step = (lines.len() * 5 / 13..).find(|step| gcd(*step, lines.len()) == 1).unwrap_or(1);
+    let step = (lines.len() * 5 / 13..)
+        .find(|step| gcd(*step, lines.len()) == 1)
+        .unwrap_or(1);
     let mut offset = 0;
     for count in 0.. {
         if count >= FIRST && shutdown.wait_timeout(pause) {
             return;
         }
-        let bytes = lines[(count % lines.len()) * step % lines.len()].clone().into_bytes();
+        let bytes = lines[(count % lines.len()) * step % lines.len()]
+            .clone()
+            .into_bytes();
         let length = bytes.len() as u64;
         if send(sender, Message::Bytes { id, offset, bytes }).is_err() {
             return;
@@ -60,15 +87,32 @@ mod tests {
     #[test]
     fn every_example_of_the_pack_is_shown_once_a_round() {
         let pack = Pack::builtin("general").expect("the built-in pack");
-        let mut expected: Vec<String> = pack.rules().iter().flat_map(|rule| rule.matches.clone()).collect();
+        let mut expected: Vec<String> = pack
+            .rules()
+            .iter()
+            .flat_map(|rule| rule.matches.clone())
+            .collect();
         let (sender, receiver) = sync_channel(16);
         let shutdown = Shutdown::new();
         let thread = spawn(&pack, Duration::ZERO, sender, shutdown.clone()).expect("a thread");
         let mut shown = Vec::new();
         for message in receiver.iter().skip(1).take(expected.len()) {
-            let Message::Bytes { bytes, offset, .. } = message else { panic!("only bytes follow") };
-            assert_eq!(offset, shown.iter().map(|line: &String| line.len() as u64 + 1).sum::<u64>());
-            shown.push(String::from_utf8(bytes).expect("text").trim_end_matches('\n').to_owned());
+            let Message::Bytes { bytes, offset, .. } = message else {
+                panic!("only bytes follow")
+            };
+            assert_eq!(
+                offset,
+                shown
+                    .iter()
+                    .map(|line: &String| line.len() as u64 + 1)
+                    .sum::<u64>()
+            );
+            shown.push(
+                String::from_utf8(bytes)
+                    .expect("text")
+                    .trim_end_matches('\n')
+                    .to_owned(),
+            );
         }
         shutdown.trigger();
         drop(receiver);

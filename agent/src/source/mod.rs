@@ -34,8 +34,8 @@ use logline::decode::Wrapper;
 use logline::event::Stream;
 
 pub use counters::Counters;
-pub use readings::readings;
 pub use origin::{Container, K8s, Kind, Origin};
+pub use readings::readings;
 
 /// The channel that every source sends to. Bounded: a full one holds the sources back.
 pub type Sender = SyncSender<Message>;

@@ -37,29 +37,51 @@ pub struct Report {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { started: Instant::now(), components: Mutex::default() }
+        Self {
+            started: Instant::now(),
+            components: Mutex::default(),
+        }
     }
 }
 
 impl Health {
     /// `name` does its work.
     pub fn fine(&self, name: &'static str, detail: impl Into<String>) {
-        self.set(name, Component { ok: true, detail: detail.into() });
+        self.set(
+            name,
+            Component {
+                ok: true,
+                detail: detail.into(),
+            },
+        );
     }
 
     /// `name` does not; `detail` says why, and the remedy.
     pub fn broken(&self, name: &'static str, detail: impl Into<String>) {
-        self.set(name, Component { ok: false, detail: detail.into() });
+        self.set(
+            name,
+            Component {
+                ok: false,
+                detail: detail.into(),
+            },
+        );
     }
 
     fn set(&self, name: &'static str, component: Component) {
-        self.components.lock().unwrap_or_else(PoisonError::into_inner).insert(name, component);
+        self.components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, component);
     }
 
     /// The state now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let components = self.components.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let components = self
+            .components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let ok = components.values().all(|component| component.ok);
         Report {
             status: if ok { "ok" } else { "degraded" },

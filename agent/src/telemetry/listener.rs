@@ -29,15 +29,34 @@ pub fn router(telemetry: Telemetry) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(health))
-        .fallback(|| async { error(StatusCode::NOT_FOUND, "not_found", "there is no such page", "ask for /metrics or /health") })
+        .fallback(|| async {
+            error(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there is no such page",
+                "ask for /metrics or /health",
+            )
+        })
         .layer(middleware::from_fn_with_state(telemetry.clone(), guard))
         .with_state(telemetry)
 }
 
 async fn metrics(State(telemetry): State<Telemetry>) -> Response {
     match telemetry.metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, HeaderValue::from_static(prometheus::TEXT_FORMAT))], text).into_response(),
-        Err(problem) => error(StatusCode::INTERNAL_SERVER_ERROR, "metrics", &problem.to_string(), "report this as a bug"),
+        Ok(text) => (
+            [(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(prometheus::TEXT_FORMAT),
+            )],
+            text,
+        )
+            .into_response(),
+        Err(problem) => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "metrics",
+            &problem.to_string(),
+            "report this as a bug",
+        ),
     }
 }
 
@@ -47,19 +66,38 @@ async fn health(State(telemetry): State<Telemetry>) -> Response {
 }
 
 async fn guard(State(telemetry): State<Telemetry>, request: Request, next: Next) -> Response {
-    let Some(token) = &telemetry.token else { return next.run(request).await };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let Some(token) = &telemetry.token else {
+        return next.run(request).await;
+    };
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     if given.is_some_and(|given| same(given, token.as_bytes())) {
         return next.run(request).await;
     }
-    error(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed", "send Authorization: Bearer with the token of telemetry.token_file")
+    error(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "a bearer token is needed",
+        "send Authorization: Bearer with the token of telemetry.token_file",
+    )
 }
 
 /// Compares without telling by its time where the first difference lies.
 fn same(given: &[u8], token: &[u8]) -> bool {
-    given.len() == token.len() && given.iter().zip(token).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+    given.len() == token.len()
+        && given
+            .iter()
+            .zip(token)
+            .fold(0, |differences, (a, b)| differences | (a ^ b))
+            == 0
 }
 
 fn error(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
-    (status, Json(json!({"error": {"code": code, "message": message, "hint": hint}}))).into_response()
+    (
+        status,
+        Json(json!({"error": {"code": code, "message": message, "hint": hint}})),
+    )
+        .into_response()
 }

@@ -63,8 +63,19 @@ impl Metrics {
     pub fn new(max_containers: usize, readings: Vec<Reading>) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("logsieve".to_owned()), None)?;
         let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help)?);
-        let vector = |name: &str, help: &str, labels: &[&str]| register(&registry, IntCounterVec::new(Opts::new(name, help), labels)?);
-        vector("build_info", "Always 1; the version is the label.", &["version"])?.with_label_values(&[env!("CARGO_PKG_VERSION")]).inc();
+        let vector = |name: &str, help: &str, labels: &[&str]| {
+            register(
+                &registry,
+                IntCounterVec::new(Opts::new(name, help), labels)?,
+            )
+        };
+        vector(
+            "build_info",
+            "Always 1; the version is the label.",
+            &["version"],
+        )?
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .inc();
         let (mut counters, mut gauges) = (Vec::new(), Vec::new());
         for reading in readings {
             match reading.kind {
@@ -81,22 +92,58 @@ impl Metrics {
         Ok(Self {
             bytes: counter("bytes_read_total", "Bytes taken from the sources.")?,
             lines: counter("lines_read_total", "Physical lines read.")?,
-            events: vector("events_total", "Events by what they are about and how bad they are.", &["category", "level"])?,
-            verdicts: vector("verdicts_total", "Events by the stage that judged them.", &["stage"])?,
-            malformed: vector("malformed_lines_total", "Lines not wrapped as their source says; they went on as plain text.", &["reason"])?,
-            cut_events: counter("cut_events_total", "Events of which a part was cut off at a bound.")?,
+            events: vector(
+                "events_total",
+                "Events by what they are about and how bad they are.",
+                &["category", "level"],
+            )?,
+            verdicts: vector(
+                "verdicts_total",
+                "Events by the stage that judged them.",
+                &["stage"],
+            )?,
+            malformed: vector(
+                "malformed_lines_total",
+                "Lines not wrapped as their source says; they went on as plain text.",
+                &["reason"],
+            )?,
+            cut_events: counter(
+                "cut_events_total",
+                "Events of which a part was cut off at a bound.",
+            )?,
             cut_bytes: counter("cut_bytes_total", "Bytes cut off at a bound.")?,
             container_events: vector(
                 "container_events_total",
                 "Events by container and level; beyond the bound the container is `other`.",
                 &["namespace", "container", "level"],
             )?,
-            templates: register(&registry, IntGauge::new("templates", "Templates in the table.")?)?,
-            template_overflow: counter("template_overflow_total", "Events that shared the overflow template because the table was full.")?,
-            sink_events: vector("sink_events_total", "Events that a sink has delivered.", &["sink"])?,
-            sink_bytes: vector("sink_bytes_total", "Bytes that a sink has delivered.", &["sink"])?,
-            pack_reloads: vector("pack_reloads_total", "Reloads of the pack by outcome.", &["outcome"])?,
-            containers: Mutex::new(Containers { max: max_containers, known: HashSet::new() }),
+            templates: register(
+                &registry,
+                IntGauge::new("templates", "Templates in the table.")?,
+            )?,
+            template_overflow: counter(
+                "template_overflow_total",
+                "Events that shared the overflow template because the table was full.",
+            )?,
+            sink_events: vector(
+                "sink_events_total",
+                "Events that a sink has delivered.",
+                &["sink"],
+            )?,
+            sink_bytes: vector(
+                "sink_bytes_total",
+                "Bytes that a sink has delivered.",
+                &["sink"],
+            )?,
+            pack_reloads: vector(
+                "pack_reloads_total",
+                "Reloads of the pack by outcome.",
+                &["outcome"],
+            )?,
+            containers: Mutex::new(Containers {
+                max: max_containers,
+                known: HashSet::new(),
+            }),
             counters: Mutex::new(counters),
             gauges,
             registry,
@@ -127,14 +174,26 @@ impl Metrics {
 
     /// Events of a category and level.
     pub fn events(&self, category: &str, level: &str, events: u64) {
-        self.events.with_label_values(&[category, level]).inc_by(events);
+        self.events
+            .with_label_values(&[category, level])
+            .inc_by(events);
     }
 
     /// Events of a container and level.
     pub fn container_events(&self, namespace: &str, container: &str, level: &str, events: u64) {
-        let named = self.containers.lock().unwrap_or_else(PoisonError::into_inner).admit(namespace, container);
-        let (namespace, container) = if named { (namespace, container) } else { ("", "other") };
-        self.container_events.with_label_values(&[namespace, container, level]).inc_by(events);
+        let named = self
+            .containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admit(namespace, container);
+        let (namespace, container) = if named {
+            (namespace, container)
+        } else {
+            ("", "other")
+        };
+        self.container_events
+            .with_label_values(&[namespace, container, level])
+            .inc_by(events);
     }
 
     /// The table holds `count` templates, and `overflow` events more could not have one of their own.
@@ -151,7 +210,9 @@ impl Metrics {
 
     /// A reload of the pack was tried.
     pub fn reloaded(&self, succeeded: bool) {
-        self.pack_reloads.with_label_values(&[if succeeded { "ok" } else { "refused" }]).inc();
+        self.pack_reloads
+            .with_label_values(&[if succeeded { "ok" } else { "refused" }])
+            .inc();
     }
 
     /// All metrics in Prometheus's text format.
@@ -169,7 +230,12 @@ impl Metrics {
 
     /// Brings the readings up to date. The lock keeps two scrapes from adding the same growth twice.
     fn refresh(&self) {
-        for (reading, counter) in self.counters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (reading, counter) in self
+            .counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             counter.inc_by((reading.read)().saturating_sub(counter.get()));
         }
         for (reading, gauge) in &self.gauges {
@@ -178,7 +244,10 @@ impl Metrics {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }

@@ -42,3 +42,10 @@ pub fn parse<'a>(text: &'a [u8], _context: &TimeContext) -> Header<'a> {
         ..Header::default()
     }
 }
+
+impl Format {
+    /// x
+    pub fn as_str(self) -> &'static str {
+        "plain"
+    }
+}

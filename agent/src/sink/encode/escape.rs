@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use logline::template::TemplateId;
+
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// True for the bytes that a JSON string cannot hold as they are, and for those that need a look (not ASCII).
@@ -9,7 +11,8 @@ const fn table() -> [bool; 256] {
     let mut special = [false; 256];
     let mut byte = 0;
     while byte < 256 {
-        special[byte] = byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize || byte >= 0x7f;
+        special[byte] =
+            byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize || byte >= 0x7f;
         byte += 1;
     }
     special
@@ -52,7 +55,21 @@ fn plain_prefix(text: &[u8]) -> usize {
         }
         at += 8;
     }
-    at + text[at..].iter().take_while(|byte| !SPECIAL[usize::from(**byte)]).count()
+    at + text[at..]
+        .iter()
+        .take_while(|byte| !SPECIAL[usize::from(**byte)])
+        .count()
+}
+
+/// Appends a template's id as the 16 hexadecimal digits that are its name.
+pub fn write_id(id: TemplateId, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in id.0.to_be_bytes() {
+        out.extend_from_slice(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
+    }
 }
 
 fn escape_valid(text: &str, out: &mut Vec<u8>) {
@@ -91,7 +108,9 @@ pub fn escape_terminal(text: &[u8], indent: Option<&str>, out: &mut Vec<u8>) {
                     out.extend_from_slice(indent.as_bytes());
                 }
                 ('\t', Some(_)) => out.extend_from_slice(b"    "),
-                _ if is_harmful(character) => out.extend(character.escape_default().map(|c| c as u8)),
+                _ if is_harmful(character) => {
+                    out.extend(character.escape_default().map(|c| c as u8))
+                }
                 _ => {
                     let mut buffer = [0; 4];
                     out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
@@ -126,7 +145,11 @@ mod tests {
             for place in 0..17 {
                 let mut text = b"abcdefghijklmnop".to_vec();
                 text.insert(place, byte);
-                assert_eq!(json(&text), String::from_utf8_lossy(&text), "byte {byte:#x} at {place}");
+                assert_eq!(
+                    json(&text),
+                    String::from_utf8_lossy(&text),
+                    "byte {byte:#x} at {place}"
+                );
             }
         }
     }
@@ -142,6 +165,9 @@ mod tests {
     fn a_terminal_obeys_nothing_in_a_line() {
         let mut out = Vec::new();
         escape_terminal(b"\x1b[2Jboo\x07 \xff\n\xe2\x80\xaex", None, &mut out);
-        assert_eq!(String::from_utf8_lossy(&out), "\\u{1b}[2Jboo\\u{7} \\xff\\n\\u{202e}x");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "\\u{1b}[2Jboo\\u{7} \\xff\\n\\u{202e}x"
+        );
     }
 }

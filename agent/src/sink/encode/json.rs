@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Encode, escape_json, reason};
+use super::{Encode, escape_json, reason, write_id};
 use crate::flow::{Batch, Labelled, StreamInfo};
 
 /// Writes events as JSON.
@@ -33,7 +33,9 @@ impl Encode for Json {
         }
         // Most messages are the tail of a line that needed no escapes: the escaped line has it already.
         match event.message.offset_in(event.text).filter(|_| unchanged) {
-            Some(offset) => out.extend_from_within(line_at + offset..line_at + offset + event.message.len()),
+            Some(offset) => {
+                out.extend_from_within(line_at + offset..line_at + offset + event.message.len())
+            }
             None => {
                 escape_json(batch.get(event.message), out);
             }
@@ -71,7 +73,7 @@ fn verdict(batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
     escape_json(name.as_bytes(), out);
     out.extend_from_slice(b"\",\"template_id\":\"");
     if let Some(template) = &event.template_text {
-        template.id.write_hex(out);
+        write_id(template.id, out);
         out.extend_from_slice(b"\",\"template\":\"");
         out.extend_from_slice(&template.json);
     } else {
@@ -85,7 +87,13 @@ fn verdict(batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
 fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
     let thousandths = (confidence.clamp(0.0, 1.0) * 1000.0).round() as u16;
     let digit = |value: u16| b'0' + (value % 10) as u8;
-    out.extend_from_slice(&[digit(thousandths / 1000), b'.', digit(thousandths / 100), digit(thousandths / 10), digit(thousandths)]);
+    out.extend_from_slice(&[
+        digit(thousandths / 1000),
+        b'.',
+        digit(thousandths / 100),
+        digit(thousandths / 10),
+        digit(thousandths),
+    ]);
 }
 
 fn write_origin(host: &str, stream: &StreamInfo, event: &Labelled, out: &mut Vec<u8>) {

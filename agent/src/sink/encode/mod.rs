@@ -5,7 +5,7 @@ mod json;
 mod pretty;
 mod tsv;
 
-pub use escape::{escape_json, escape_terminal};
+pub use escape::{escape_json, escape_terminal, write_id};
 pub use json::Json;
 pub use pretty::{Pretty, category_style};
 pub use tsv::Tsv;

@@ -41,7 +41,11 @@ impl Encode for Pretty {
         });
         out.push(b' ');
         let category = batch.labels.category(event.verdict.category);
-        let style = if event.verdict.category.is_some() { category_style(category) } else { dim };
+        let style = if event.verdict.category.is_some() {
+            category_style(category)
+        } else {
+            dim
+        };
         self.styled(style, out, |out| {
             let _ = write!(out, "{category:<13} ");
         });
@@ -101,8 +105,14 @@ fn level_style(level: Level) -> Style {
 /// A steady colour for each category name, so that packs of one's own have colours too.
 #[must_use]
 pub fn category_style(name: &str) -> Style {
-    const COLOURS: [AnsiColor; 6] =
-        [AnsiColor::Blue, AnsiColor::Magenta, AnsiColor::Cyan, AnsiColor::BrightBlue, AnsiColor::BrightMagenta, AnsiColor::BrightCyan];
+    const COLOURS: [AnsiColor; 6] = [
+        AnsiColor::Blue,
+        AnsiColor::Magenta,
+        AnsiColor::Cyan,
+        AnsiColor::BrightBlue,
+        AnsiColor::BrightMagenta,
+        AnsiColor::BrightCyan,
+    ];
     match name {
         "crash" | "security" => AnsiColor::BrightRed.on_default().bold(),
         _ => {

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Encode, escape_terminal, reason};
+use super::{Encode, escape_terminal, reason, write_id};
 use crate::flow::{Batch, Labelled};
 
 /// Writes events as tab-separated columns; tabs, line endings and control characters inside a value are escaped.
@@ -11,7 +11,8 @@ pub struct Tsv;
 
 impl Tsv {
     /// The column names, as a first line.
-    pub const HEADER: &'static [u8] = b"timestamp\tlevel\tcategory\tstage\tconfidence\treason\ttemplate_id\tmessage\n";
+    pub const HEADER: &'static [u8] =
+        b"timestamp\tlevel\tcategory\tstage\tconfidence\treason\ttemplate_id\tmessage\n";
 }
 
 impl Encode for Tsv {
@@ -31,7 +32,7 @@ impl Encode for Tsv {
             verdict.confidence,
         );
         if let Some(template) = &event.template_text {
-            template.id.write_hex(out);
+            write_id(template.id, out);
         }
         out.push(b'\t');
         escape_terminal(batch.get(event.message), None, out);
