@@ -274,6 +274,7 @@ impl Labeller {
                     text: &fragment.text,
                     lines: 1,
                     cut_bytes: line.cut_bytes,
+                    partial: fragment.partial,
                     start: line.span.start,
                     end: line.span.end,
                 };
