@@ -129,13 +129,14 @@ impl Level {
 
 /// The level of an event: the one its header states, or the one its words speak of, or none where neither says anything.
 ///
-/// `text` is the whole event. A pure function of the two: no other line and no setting has a say.
+/// `message` is what the header leaves to be said, its error field included where there is one. A pure function of the two: no other
+/// line and no setting has a say.
 #[must_use]
-pub fn of(header: &Header<'_>, text: &[u8]) -> Option<Level> {
+pub fn of(header: &Header<'_>, message: &[u8]) -> Option<Level> {
     match header.level {
         Some(stated) if !catch_all(header.format, stated) => Some(stated),
-        Some(stated) => Some(words::infer(&header.message).map_or(stated, |told| told.max(stated))),
-        None => unstated(header, text),
+        Some(stated) => Some(words::infer(message).map_or(stated, |told| told.max(stated))),
+        None => unstated(header, message),
     }
 }
 
@@ -151,16 +152,16 @@ fn catch_all(format: Format, stated: Level) -> bool {
     }
 }
 
-fn unstated(header: &Header<'_>, text: &[u8]) -> Option<Level> {
+fn unstated(header: &Header<'_>, message: &[u8]) -> Option<Level> {
     match header.format {
         // The path and the client's words are not the server's; its status is.
-        Format::Access => return access::infer(text),
+        Format::Access => return access::infer(message),
         // DETAIL, HINT, STATEMENT: they belong to a line before, and quote queries.
         Format::Postgres => return None,
-        Format::Plain if frames::is_trace(text) => return Some(Level::Error),
+        Format::Plain if frames::is_trace(message) => return Some(Level::Error),
         _ => {}
     }
-    let told = words::infer(&header.message).or_else(|| access::infer(&header.message));
+    let told = words::infer(message).or_else(|| access::infer(message));
     if header.error.is_some() {
         return Some(told.map_or(Level::Error, |t| t.max(Level::Error)));
     }

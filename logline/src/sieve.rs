@@ -66,11 +66,11 @@ impl Sieve {
         let message = body(&mut header);
         let input = input(text, &message, &header, source);
         let decision = self.rules.decide(&mut self.scratch, &input);
-        let stated = decision
-            .as_ref()
-            .map_or(header.level, |decision| decision.level);
-        let level = stated
-            .or_else(|| level::of(&header, text))
+        // A rule's level counts where the event states none.
+        let ruled = decision.as_ref().and_then(|decision| decision.level);
+        let level = ruled
+            .filter(|_| header.level.is_none())
+            .or_else(|| level::of(&header, &message))
             .unwrap_or_default();
         let template = self.templates.observe(&message);
         Judged {

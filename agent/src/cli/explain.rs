@@ -97,7 +97,7 @@ impl Answer<'_> {
             .is_some_and(|decision| decision.level.is_some())
         {
             "from the rule"
-        } else if level::of(header, self.text).is_some() {
+        } else if level::of(header, &self.judged.message).is_some() {
             "from its words"
         } else {
             "the default"
