@@ -1,0 +1,272 @@
+//! Finds the templates that a new one belongs together with.
+//!
+//! As Drain does (He, Zhu, Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017),
+//! candidates are found by structure first and compared word by word then. Different from it, no similarity
+//! threshold decides on first sight. A position becomes variable when the templates that agree everywhere else show
+//! enough evidence there: values of different kinds count most, names less, words least, and words that carry meaning
+//! (`not`, `started`) never vary. The idea that the number of different words in a column tells constants from
+//! variables is that of IPLoM (Makanju, Zincir-Heywood, Milios, KDD 2009) and Brain (Yu et al., TSC 2023); here it is
+//! asked anew for each new template, so that it works on a stream, and templates from before are united when the
+//! evidence is complete.
+
+use super::slots::{Class, Vocabulary};
+
+/// Slots that are compared; templates with more must agree in the further ones.
+pub(super) const MAX_SLOTS: usize = 64;
+/// Of one bucket, how many of the youngest templates are compared with a new one.
+pub(super) const MAX_COMPARED: usize = 512;
+/// Sets of differing positions that are tried for one new template.
+const MAX_SETS: usize = 24;
+/// Evidence that a position needs to become variable.
+const ENOUGH: f32 = 1.33;
+
+/// Where a slot stands, which tells how likely it is to vary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Anywhere.
+    Free,
+    /// First in the message, where the verb or the speaker is.
+    First,
+    /// Behind `=`, or between brackets or quotes.
+    Keyed,
+    /// Behind `key: ` or a word such as `user`.
+    Led,
+}
+
+/// A template as it is compared.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    pub(super) words: &'a [u32],
+    pub(super) places: &'a [Place],
+}
+
+/// The positions in which `old` differs from `new`, as bits; `None` where they cannot belong together.
+pub(super) fn difference(
+    new: &[u32],
+    old: &[u32],
+    vocabulary: &Vocabulary,
+    any: u32,
+) -> Option<u64> {
+    if new.len() != old.len() {
+        return None;
+    }
+    let mut set = 0_u64;
+    let allowed = allowance(new.len());
+    let mut weighed = 0;
+    for (i, (a, b)) in new.iter().zip(old).enumerate() {
+        if a == b || *b == any {
+            continue;
+        }
+        if i >= MAX_SLOTS {
+            return None;
+        }
+        set |= 1 << i;
+        let (a, b) = (vocabulary.class(*a), vocabulary.class(*b));
+        if !(matches!(a, Class::Value | Class::Any) && matches!(b, Class::Value | Class::Any)) {
+            weighed += 1;
+            if weighed > allowed {
+                return None;
+            }
+        }
+    }
+    Some(set)
+}
+
+/// How many words of so many may vary at all.
+fn allowance(slots: usize) -> usize {
+    match slots {
+        0 | 1 => 0,
+        2..=4 => 1,
+        5..=7 => 2,
+        _ => (slots / 3).min(6),
+    }
+}
+
+/// The smallest set of positions that has evidence enough to become variable, given the template that is new and
+/// those it is compared with, each with its set of differences.
+pub(super) fn decide(
+    new: &Shape<'_>,
+    others: &[(u64, &[u32])],
+    vocabulary: &Vocabulary,
+    any: u32,
+) -> Option<u64> {
+    let mut sets: Vec<u64> = others.iter().map(|(set, _)| *set).collect();
+    sets.sort_unstable_by_key(|set| (set.count_ones(), *set));
+    sets.dedup();
+    let mut seen: Vec<u32> = Vec::new();
+    sets.into_iter()
+        .take(MAX_SETS)
+        .find(|set| set_has_evidence(*set, new, others, vocabulary, any, &mut seen))
+}
+
+fn set_has_evidence(
+    set: u64,
+    new: &Shape<'_>,
+    others: &[(u64, &[u32])],
+    vocabulary: &Vocabulary,
+    any: u32,
+    seen: &mut Vec<u32>,
+) -> bool {
+    // What stays the same and is a word: the fewer such words, the more it takes.
+    let constant = new
+        .words
+        .iter()
+        .enumerate()
+        .filter(|(i, word)| {
+            (*i >= MAX_SLOTS || set & (1 << i) == 0)
+                && matches!(
+                    vocabulary.class(**word),
+                    Class::Word | Class::Hard | Class::Name | Class::Parts | Class::Constant
+                )
+        })
+        .count();
+    let trust = match constant {
+        0 => 0.0,
+        1 => 0.5,
+        2 => 0.75,
+        3..=5 => 1.0,
+        _ => 1.3,
+    };
+    let mut left = set;
+    while left != 0 {
+        let at = left.trailing_zeros() as usize;
+        left &= left - 1;
+        seen.clear();
+        seen.push(new.words[at]);
+        for (other, words) in others {
+            if other & !set == 0 && !seen.contains(&words[at]) && seen.len() < 64 {
+                seen.push(words[at]);
+            }
+        }
+        let place = new.places.get(at).copied().unwrap_or(Place::Free);
+        let values = seen
+            .iter()
+            .all(|word| matches!(vocabulary.class(*word), Class::Value | Class::Any));
+        if values {
+            continue;
+        }
+        let mut evidence = 0.0;
+        for word in seen.iter() {
+            evidence += match (vocabulary.class(*word), place) {
+                (Class::Any, _) => ENOUGH,
+                (Class::Value, _) => 1.0,
+                (Class::Hard, _) => return false,
+                (Class::Mixed, Place::Keyed) => 1.0,
+                (Class::Mixed, _) => 0.6,
+                (Class::Parts, Place::Keyed) => 0.9,
+                (Class::Parts, Place::First) => 0.2,
+                (Class::Parts, _) => 0.67,
+                (Class::Name, Place::Keyed) => 0.7,
+                (Class::Name, Place::First) => 0.2,
+                (Class::Name, _) => 0.45,
+                (Class::Constant, Place::First) => 0.1,
+                (Class::Constant, _) => 0.34,
+                (Class::Word, Place::Keyed) => 0.32,
+                (Class::Word, Place::Led) => 0.45,
+                (Class::Word, Place::Free) => 0.32,
+                (Class::Word, Place::First) => 0.1,
+            };
+        }
+        let _ = any;
+        if evidence * trust < ENOUGH {
+            return false;
+        }
+    }
+    true
+}
+
+/// Where the slot stands whose text begins at `start` of `text`, the `first` or a later one.
+pub(super) fn place(text: &[u8], start: usize, end: usize, first: bool) -> Place {
+    let before = start
+        .checked_sub(1)
+        .and_then(|at| text.get(at))
+        .copied()
+        .unwrap_or(0);
+    let behind = text.get(end).copied().unwrap_or(0);
+    match before {
+        b'=' | b'"' | b'\'' | b'`' => return Place::Keyed,
+        b'(' if behind == b')' => return Place::Keyed,
+        b'[' if behind == b']' => return Place::Keyed,
+        b'{' if behind == b'}' => return Place::Keyed,
+        b'|' | b':' => return Place::Led,
+        b' ' => {
+            let head = text[..start - 1].trim_ascii_end();
+            if head.ends_with(b"=") {
+                return Place::Keyed;
+            }
+            if head.ends_with(b":") {
+                return if first { Place::First } else { Place::Led };
+            }
+            let word = head.rsplit(|b| *b == b' ').next().unwrap_or_default();
+            if leads(word) {
+                return Place::Led;
+            }
+        }
+        _ => {}
+    }
+    if first { Place::First } else { Place::Free }
+}
+
+/// Words behind which a name or value stands.
+fn leads(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"user"
+            | b"for"
+            | b"by"
+            | b"from"
+            | b"host"
+            | b"hostname"
+            | b"node"
+            | b"class"
+            | b"file"
+            | b"service"
+            | b"package"
+            | b"module"
+            | b"device"
+            | b"interface"
+            | b"name"
+            | b"named"
+            | b"group"
+            | b"domain"
+            | b"job"
+            | b"task"
+            | b"container"
+            | b"pod"
+            | b"image"
+            | b"volume"
+            | b"table"
+            | b"database"
+            | b"topic"
+            | b"queue"
+            | b"key"
+            | b"command"
+            | b"client"
+            | b"server"
+            | b"state"
+            | b"type"
+            | b"process"
+            | b"thread"
+            | b"method"
+            | b"function"
+            | b"plugin"
+            | b"extension"
+            | b"program"
+            | b"unit"
+            | b"on"
+            | b"to"
+            | b"of"
+            | b"in"
+            | b"as"
+            | b"at"
+            | b"with"
+            | b"via"
+            | b"using"
+            | b"is"
+    )
+}
+
+/// Whether a slot's text never goes into a `<*>`, because it carries the meaning.
+pub(super) fn stays(text: &[u8]) -> bool {
+    super::merge_words::is_hard(text)
+}

@@ -1,0 +1,170 @@
+//! A masked text as the merging sees it: slots (words, placeholders, both joined) in a skeleton of marks and spaces.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::{
+    mask::{AT, CLASS, COLON, DIGIT, DOT, HIGH, JOIN, LOWER, SLASH, UPPER},
+    merge_words,
+    placeholder::{Kind, Span},
+};
+
+const SLOT: u16 = LOWER | UPPER | DIGIT | HIGH | JOIN | DOT | SLASH | AT;
+
+/// Splits `text` into slots, appended to `slots`, and gives the hash of the skeleton between them.
+pub(super) fn split(text: &[u8], slots: &mut Vec<Span>) -> u64 {
+    let mut hasher = Xxh3::new();
+    let mut gap = 0;
+    let mut i = 0;
+    while i < text.len() {
+        let start = i;
+        while i < text.len() {
+            let b = text[i];
+            if CLASS[b as usize] & SLOT != 0 {
+                i += 1;
+            } else if b == b'<'
+                && let Some(kind) = Kind::at_start(&text[i..])
+            {
+                i += kind.placeholder().len();
+            } else {
+                break;
+            }
+        }
+        if i > start {
+            hasher.update(&text[gap..start]);
+            hasher.update(b"\0");
+            gap = i;
+            slots.push(Span {
+                start: start as u32,
+                end: i as u32,
+            });
+        } else {
+            i += 1;
+        }
+    }
+    hasher.update(&text[gap..]);
+    hasher.digest()
+}
+
+/// What a slot's text says of how easily it varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Found to vary.
+    Any,
+    /// A placeholder alone.
+    Value,
+    /// A name with a placeholder in it: `node-<num>`.
+    Mixed,
+    /// A name with parts: `com.example.Thing`, `some-host`.
+    Parts,
+    /// A name in mixed case: `EventHandler`.
+    Name,
+    /// The name of a constant, as those of enumerations: `CONTAINER_LAUNCH`, `android.intent.action.SCREEN_ON`.
+    Constant,
+    /// A word.
+    Word,
+    /// A word that carries the meaning: `not`, `started`.
+    Hard,
+}
+
+fn classify(text: &[u8]) -> Class {
+    if text == Kind::Any.placeholder().as_bytes() {
+        return Class::Any;
+    }
+    if let Some(kind) = Kind::at_start(text) {
+        return if kind.placeholder().len() == text.len() {
+            Class::Value
+        } else {
+            Class::Mixed
+        };
+    }
+    if text.contains(&b'<') {
+        return Class::Mixed;
+    }
+    let edge = |b: &u8| matches!(*b, b'.' | b'-' | b'+' | b'$' | b'_');
+    let first = text.iter().position(|b| !edge(b)).unwrap_or(0);
+    let last = text
+        .iter()
+        .rposition(|b| !edge(b))
+        .map_or(text.len(), |at| at + 1);
+    let core = &text[first..last];
+    if merge_words::is_hard(core) {
+        return Class::Hard;
+    }
+    let flags = core.iter().fold(0, |flags, b| flags | CLASS[*b as usize]);
+    let label = core.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    let capitals = !label.is_empty() && !label.iter().any(u8::is_ascii_lowercase);
+    if capitals && (label.contains(&b'_') || label.len() < core.len()) {
+        return Class::Constant;
+    }
+    if flags & (DOT | JOIN | SLASH | AT | COLON) != 0 {
+        return Class::Parts;
+    }
+    let inner_upper = core.iter().skip(1).any(u8::is_ascii_uppercase);
+    if flags & DIGIT != 0 || (flags & LOWER != 0 && inner_upper) {
+        return Class::Name;
+    }
+    Class::Word
+}
+
+/// The words of slots, each kept once.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    bytes: Vec<u8>,
+    entries: Vec<(u32, u32, Class)>,
+    table: HashTable<u32>,
+}
+
+impl Vocabulary {
+    /// No word of the vocabulary.
+    pub(super) const UNKNOWN: u32 = u32::MAX;
+
+    pub(super) fn text(&self, word: u32) -> &[u8] {
+        let Some((start, len, _)) = self.entries.get(word as usize) else {
+            return &[];
+        };
+        let start = *start as usize;
+        self.bytes
+            .get(start..start + *len as usize)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn class(&self, word: u32) -> Class {
+        self.entries
+            .get(word as usize)
+            .map_or(Class::Word, |entry| entry.2)
+    }
+
+    pub(super) fn find(&self, text: &[u8]) -> u32 {
+        self.table
+            .find(xxh3_64(text), |word| self.text(*word) == text)
+            .copied()
+            .unwrap_or(Self::UNKNOWN)
+    }
+
+    pub(super) fn intern(&mut self, text: &[u8]) -> u32 {
+        let known = self.find(text);
+        if known != Self::UNKNOWN {
+            return known;
+        }
+        let word = self.entries.len() as u32;
+        self.entries
+            .push((self.bytes.len() as u32, text.len() as u32, classify(text)));
+        self.bytes.extend_from_slice(text);
+        let Self {
+            bytes,
+            entries,
+            table,
+        } = self;
+        table.insert_unique(xxh3_64(text), word, |word| {
+            let (start, len, _) = entries[*word as usize];
+            xxh3_64(&bytes[start as usize..(start + len) as usize])
+        });
+        word
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * 12 + self.table.capacity() * 5
+    }
+}
