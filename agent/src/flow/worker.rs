@@ -118,6 +118,7 @@ impl Worker {
                 origin,
                 wrapper,
                 file,
+                follows: _,
             } => {
                 let id_text = match (&file, &origin.container) {
                     (Some(file), _) => format!(

@@ -49,6 +49,7 @@ fn run(lines: &[String], pause: Duration, sender: &Sender, shutdown: &Shutdown) 
                 origin,
                 wrapper: Wrapper::Plain,
                 file: None,
+                follows: None,
             },
         )
         .is_err()

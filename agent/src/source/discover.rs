@@ -75,7 +75,9 @@ pub fn discover(places: &Places) -> Discovery {
     };
     let pods = directory(&places.pods);
     let files = match pods {
-        Directory::Logs(count) if count > 0 => vec![places.pods.join("*/*/*.log").display().to_string()],
+        Directory::Logs(count) if count > 0 => {
+            vec![places.pods.join("*/*/*.log").display().to_string()]
+        }
         _ => Vec::new(),
     };
     Discovery {

@@ -21,6 +21,7 @@ pub mod discover;
 pub mod docker;
 pub mod files;
 pub mod origin;
+pub mod own;
 mod readings;
 pub mod stdin;
 mod wake;
@@ -35,6 +36,7 @@ use logline::event::Stream;
 
 pub use counters::Counters;
 pub use origin::{Container, K8s, Kind, Origin};
+pub use own::Own;
 pub use readings::readings;
 
 /// The channel that every source sends to. Bounded: a full one holds the sources back.
@@ -72,6 +74,9 @@ pub enum Message {
         wrapper: Wrapper,
         /// Which file it is, for files: what a position is kept under across restarts.
         file: Option<files::Identity>,
+        /// The stream that had this file's name before it was rotated away: a line that a runtime split at the rotation goes
+        /// on here. Its last bytes come before the first ones of this stream, unless its writer is late.
+        follows: Option<SourceId>,
     },
     /// A file has grown while it was shorter than its marker reaches: keep its position under this identity from now on.
     Identified {

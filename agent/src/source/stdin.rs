@@ -54,6 +54,7 @@ fn run(config: &Config, sender: &Sender, shutdown: &Shutdown, wake: &OwnedFd, co
         origin: Arc::new(Origin::plain(Kind::Stdin, "stdin")),
         wrapper: config.wrapper,
         file: None,
+        follows: None,
     };
     if send(sender, opened).is_err() {
         return;

@@ -1,6 +1,14 @@
 //! Files by glob: every byte of every file life once and in order, whatever is done to the files meanwhile.
 
+mod follow;
+mod life;
 mod pattern;
+mod scan;
+mod walk;
+mod watch;
+
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +17,9 @@ use std::time::Duration;
 
 use logline::decode::Wrapper;
 
-use super::{Counters, Sender};
+use super::own::Own;
+use super::wake::wake_on;
+use super::{Closed, Counters, Message, Sender, SourceId};
 use crate::shutdown::Shutdown;
 
 pub use pattern::{PatternError, Patterns};
@@ -35,6 +45,8 @@ pub struct Config {
     pub wrapper: Wrapper,
     /// Which labels of Docker's containers to keep.
     pub docker_labels: Vec<String>,
+    /// The agent's own container and pod, which are left out.
+    pub own: Own,
 }
 
 impl Config {
@@ -51,6 +63,7 @@ impl Config {
             chunk_bytes: 256 * 1024,
             wrapper: Wrapper::Auto,
             docker_labels: Vec::new(),
+            own: Own::detect(),
         }
     }
 }
@@ -132,10 +145,32 @@ pub fn spawn(
     shutdown: Shutdown,
     counters: Arc<Counters>,
 ) -> io::Result<JoinHandle<()>> {
+    let wake = wake_on(&shutdown)?;
+    let mut config = config;
+    config.max_open_files = allowed_descriptors(config.max_open_files);
+    let follower = follow::Follower::new(config, sender, shutdown, wake, counters);
     std::thread::Builder::new()
         .name("source-files".into())
-        .spawn(move || {
-            let _ = (&config, &sender, &counters);
-            shutdown.wait();
-        })
+        .spawn(move || follower.run())
+}
+
+/// Raises the process's limit of descriptors where it may be raised, and says how many of `wanted` there are to spend:
+/// a quarter of the limit is left to everybody else.
+fn allowed_descriptors(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = wanted.max(1);
+    let needed = wanted as u64 / 3 * 4 + 64;
+    let limit = getrlimit(Resource::Nofile);
+    let mut current = limit.current.unwrap_or(u64::MAX);
+    if current < needed {
+        let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+        let limit = Rlimit {
+            current: Some(raised),
+            maximum: limit.maximum,
+        };
+        if setrlimit(Resource::Nofile, limit).is_ok() {
+            current = raised;
+        }
+    }
+    usize::try_from(current / 4 * 3).map_or(wanted, |allowed| allowed.clamp(1, wanted))
 }

@@ -1,0 +1,320 @@
+//! One life of a file: from its first byte to its end, or until it is emptied or written anew.
+//!
+//! How a file is told from its successor in the same place:
+//! - by device and inode, as long as the descriptor is open: an inode is not used again before it is closed;
+//! - by its size: one that is smaller than what was read was emptied (copytruncate);
+//! - by its head: the [`Marker`] must still fit, else the file was written anew, or the inode was used again;
+//! - by its seam: the last [`SEAM`] bytes that were read must still stand before the offset, which tells files apart that
+//!   begin alike (a banner, a header line) once the new one is longer than the old one was.
+//!
+//! All four are asked before each read, which is two small reads of cached pages. A file that is written anew with the same
+//! head and the same seam at the same offset, or is emptied and grows beyond the offset between the check and the read that
+//! follows it, cannot be told apart.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{OFlags, SeekFrom, seek};
+use rustix::io::Errno;
+
+use super::{Closed, Identity, Marker, SourceId, Start};
+
+/// How many bytes before the offset are remembered.
+const SEAM: usize = 64;
+
+/// Device and inode: what a file is while its descriptor is open.
+pub(super) type Node = (u64, u64);
+
+pub(super) fn node(metadata: &Metadata) -> Node {
+    (metadata.dev(), metadata.ino())
+}
+
+/// A followed file.
+pub(super) struct Life {
+    pub(super) id: SourceId,
+    /// The path under which the walk found it.
+    pub(super) found: PathBuf,
+    /// The same after symlinks: what is opened again.
+    pub(super) path: PathBuf,
+    /// The watch of its directory.
+    pub(super) watch: Option<i32>,
+    pub(super) identity: Identity,
+    /// The next byte to read.
+    pub(super) offset: u64,
+    /// The last bytes before `offset`.
+    seam: Vec<u8>,
+    pub(super) file: Option<File>,
+    /// Everything was read at the last look.
+    pub(super) at_end: bool,
+    /// It waits for its turn.
+    pub(super) queued: bool,
+    /// It is no longer found by the walk: why, and since when it has given nothing.
+    pub(super) leaving: Option<Leaving>,
+    /// The last walk that found it.
+    pub(super) walk: u64,
+    /// The file that had its name before, to be read to its end first.
+    pub(super) follows: Option<SourceId>,
+    /// Bytes up to the next line end belong to a line that began before the start.
+    skip_line: bool,
+    /// It was emptied before: leading NULs are a hole that its writer has left.
+    skip_hole: bool,
+}
+
+/// A file on its way out.
+pub(super) struct Leaving {
+    pub(super) reason: Closed,
+    pub(super) quiet_since: Instant,
+    /// Its name belongs to another file, or it has no name: its writer will not come back.
+    pub(super) replaced: bool,
+}
+
+/// What one turn gives.
+pub(super) enum Turn {
+    /// Bytes from this offset; `more` is known to follow them.
+    Bytes {
+        offset: u64,
+        bytes: Vec<u8>,
+        more: bool,
+    },
+    /// Nothing new.
+    End,
+    /// The file was emptied or written anew: this life is over.
+    Truncated,
+}
+
+impl Life {
+    /// Begins a life of the file open as `file`.
+    pub(super) fn begin(
+        file: File,
+        metadata: &Metadata,
+        found: PathBuf,
+        path: PathBuf,
+    ) -> io::Result<Self> {
+        let head = read_at(&file, 0, Marker::MAX)?;
+        Ok(Self {
+            id: SourceId::next(),
+            found,
+            path,
+            watch: None,
+            identity: Identity {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+                marker: Marker::of(&head),
+            },
+            offset: 0,
+            seam: Vec::new(),
+            file: Some(file),
+            at_end: false,
+            queued: false,
+            leaving: None,
+            walk: 0,
+            follows: None,
+            skip_line: false,
+            skip_hole: false,
+        })
+    }
+
+    pub(super) fn node(&self) -> Node {
+        (self.identity.device, self.identity.inode)
+    }
+
+    /// Begins where the configuration says; `size` is the file's.
+    pub(super) fn start_at(&mut self, start: Start, size: u64) -> io::Result<()> {
+        let offset = match start {
+            Start::Beginning => 0,
+            Start::End => size,
+            Start::Tail(bytes) => size.saturating_sub(bytes),
+        };
+        self.resume_at(offset)?;
+        self.skip_line = self.seam.last().is_some_and(|byte| *byte != b'\n');
+        Ok(())
+    }
+
+    /// Goes on at an offset known from before.
+    pub(super) fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            let before = offset.saturating_sub(SEAM as u64);
+            self.seam = read_at(file, before, (offset - before) as usize)?;
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Begins after the hole, if there is one, that a writer leaves which does not know that its file was emptied.
+    pub(super) fn skip_hole(&mut self) {
+        self.skip_hole = true;
+        if let Some(file) = &self.file
+            && let Ok(data) = seek(file, SeekFrom::Data(0))
+        {
+            self.offset = data;
+        }
+    }
+
+    /// One look at the open file, and one read of at most `chunk` bytes.
+    pub(super) fn turn(&mut self, chunk: usize) -> io::Result<Turn> {
+        let Some(file) = &self.file else {
+            return Ok(Turn::End);
+        };
+        let size = file.metadata()?.len();
+        if !self.fits(file, size)? {
+            return Ok(Turn::Truncated);
+        }
+        let offset = self.offset;
+        let wanted = usize::try_from(size - offset)
+            .unwrap_or(usize::MAX)
+            .min(chunk);
+        let mut bytes = Vec::new();
+        if wanted > 0 {
+            bytes = read_at(file, offset, wanted)?;
+        }
+        self.renew_marker(size)?;
+        if bytes.is_empty() {
+            self.at_end = true;
+            return Ok(Turn::End);
+        }
+        self.offset += bytes.len() as u64;
+        self.at_end = self.offset >= size;
+        self.keep_seam(&bytes);
+        let skipped = self.skipped(&bytes);
+        if skipped > 0 {
+            bytes.drain(..skipped);
+        }
+        Ok(Turn::Bytes {
+            offset: offset + skipped as u64,
+            bytes,
+            more: !self.at_end,
+        })
+    }
+
+    /// Whether the open file can still be the one whose bytes before the offset were read.
+    fn fits(&self, file: &File, size: u64) -> io::Result<bool> {
+        if size < self.offset || size < u64::from(self.identity.marker.length) {
+            return Ok(false);
+        }
+        let head = read_at(file, 0, usize::from(self.identity.marker.length))?;
+        if !self.identity.marker.fits(&head) {
+            return Ok(false);
+        }
+        let before = self.offset - self.seam.len() as u64;
+        Ok(read_at(file, before, self.seam.len())? == self.seam)
+    }
+
+    /// Whether the open file begins as this marker says.
+    pub(super) fn head_fits(&self, marker: &Marker) -> bool {
+        self.file
+            .as_ref()
+            .and_then(|file| read_at(file, 0, Marker::MAX).ok())
+            .is_some_and(|head| marker.fits(&head))
+    }
+
+    /// Takes a longer marker from a file that has grown.
+    fn renew_marker(&mut self, size: u64) -> io::Result<()> {
+        let length = self.identity.marker.length;
+        if let Some(file) = &self.file
+            && usize::from(length) < Marker::MAX
+            && size > u64::from(length)
+        {
+            self.identity.marker = Marker::of(&read_at(file, 0, Marker::MAX)?);
+        }
+        Ok(())
+    }
+
+    fn keep_seam(&mut self, bytes: &[u8]) {
+        if let Some(from) = bytes.len().checked_sub(SEAM) {
+            self.seam.clear();
+            self.seam.extend_from_slice(&bytes[from..]);
+        } else {
+            let surplus = (self.seam.len() + bytes.len()).saturating_sub(SEAM);
+            self.seam.drain(..surplus);
+            self.seam.extend_from_slice(bytes);
+        }
+    }
+
+    /// How many of these bytes come before the start.
+    fn skipped(&mut self, bytes: &[u8]) -> usize {
+        if self.skip_hole {
+            let nuls = bytes.iter().take_while(|byte| **byte == 0).count();
+            self.skip_hole = nuls == bytes.len();
+            return nuls;
+        }
+        if self.skip_line {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            self.skip_line = end.is_none();
+            return end.map_or(bytes.len(), |end| end + 1);
+        }
+        0
+    }
+
+    /// Opens the file again after its descriptor was given back. False when it is gone or another one by now;
+    /// where it was only renamed within its directory it is found.
+    pub(super) fn reopen(&mut self) -> io::Result<bool> {
+        let opened = match open_regular(&self.path) {
+            Ok(Some((file, metadata))) if node(&metadata) == self.node() => Some(file),
+            Ok(_) => None,
+            Err(error) if is_gone(&error) => None,
+            Err(error) => return Err(error),
+        };
+        self.file = match opened {
+            Some(file) => Some(file),
+            None => self.open_renamed()?,
+        };
+        Ok(self.file.is_some())
+    }
+
+    fn open_renamed(&self) -> io::Result<Option<File>> {
+        let Some(Ok(entries)) = self.path.parent().map(std::fs::read_dir) else {
+            return Ok(None);
+        };
+        for entry in entries.flatten() {
+            if entry.ino() == self.identity.inode
+                && let Ok(Some((file, metadata))) = open_regular(&entry.path())
+                && node(&metadata) == self.node()
+            {
+                // The name alone proves nothing, because inodes are used again.
+                return Ok(self.fits(&file, metadata.len())?.then_some(file));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Opens a regular file for reading, never waiting for the writer of a FIFO; `None` for anything else.
+pub(super) fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
+/// Whether an error says that there is no such file (any more).
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::StaleNetworkFileHandle
+    )
+}
+
+/// Reads up to `length` bytes at an offset; fewer only at the end of the file.
+fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = offset + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // The allocator may have given more room than was asked for.
+    bytes.truncate(length);
+    Ok(bytes)
+}

@@ -1,0 +1,367 @@
+//! What a walk of the patterns finds, compared with the files that are followed.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::follow::Follower;
+use super::life::{Leaving, Life, Node, is_gone, node, open_regular};
+use super::pattern::Part;
+use super::walk::{Visitor, is_compressed, symlink_chain, walk};
+use super::watch::Watch;
+use super::{Closed, Counters, Message, SourceId};
+use crate::source::origin;
+
+/// Collects what a walk meets, and puts watches before it looks.
+struct Found<'a> {
+    watch: &'a mut Watch,
+    counters: &'a Counters,
+    wants: Option<HashSet<u64>>,
+    matches: Vec<(PathBuf, Metadata)>,
+    failed: Vec<(PathBuf, io::Error)>,
+    wanted: Vec<PathBuf>,
+}
+
+impl Visitor for Found<'_> {
+    fn directory(&mut self, path: &Path, part: &Part) {
+        if self
+            .watch
+            .directory(path, Some(part), self.counters)
+            .is_some()
+        {
+            return;
+        }
+        // Where it does not exist yet, its making is watched for in the nearest directory that does.
+        let mut missing = path;
+        while let (Some(parent), Some(name)) = (missing.parent(), missing.file_name()) {
+            let part = Part::Literal(name.to_string_lossy().into_owned());
+            if self
+                .watch
+                .directory(parent, Some(&part), self.counters)
+                .is_some()
+            {
+                return;
+            }
+            missing = parent;
+        }
+    }
+
+    fn matched(&mut self, path: &Path, metadata: &Metadata) {
+        self.matches.push((path.to_owned(), metadata.clone()));
+    }
+
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        self.failed.push((
+            path.to_owned(),
+            io::Error::new(error.kind(), error.to_string()),
+        ));
+    }
+
+    fn wants(&self) -> Option<&HashSet<u64>> {
+        self.wants.as_ref()
+    }
+
+    fn wanted(&mut self, path: &Path) {
+        self.wanted.push(path.to_owned());
+    }
+}
+
+impl Follower {
+    /// Walks all patterns, looks at every file, opens new ones and sends off those that are gone.
+    pub(super) fn rescan(&mut self) {
+        self.walks += 1;
+        self.watch.begin_rescan();
+        let first = self.walks == 1;
+        let wants = (first && !self.resume.is_empty())
+            .then(|| self.resume.keys().map(|(_, inode)| *inode).collect());
+        let mut found = Found {
+            watch: &mut self.watch,
+            counters: &self.counters,
+            wants,
+            matches: Vec::new(),
+            failed: Vec::new(),
+            wanted: Vec::new(),
+        };
+        walk(&self.config.patterns, &mut found);
+        let Found {
+            mut matches,
+            failed,
+            wanted,
+            ..
+        } = found;
+
+        let told = std::mem::take(&mut self.told);
+        matches.retain(|(path, metadata)| self.may_be_read(path, metadata, &told));
+        let mut unreadable = 0;
+        for (path, error) in &failed {
+            unreadable += 1;
+            self.tell_unreadable(path, error, &told);
+        }
+        let names: HashMap<&Path, Node> = matches
+            .iter()
+            .map(|(path, metadata)| (path.as_path(), node(metadata)))
+            .collect();
+        self.left_out
+            .retain(|path, node| names.get(path.as_path()) == Some(node));
+
+        let new = self.look_at_known(&matches);
+        let gone = self.send_off(&names, &failed);
+        if first {
+            self.take_up_remainders(&wanted, &names);
+        }
+        for path in new {
+            let follows = gone.get(path).copied();
+            if let Err(error) = self.open_new(path, follows, first)
+                && !is_gone(&error)
+            {
+                unreadable += 1;
+                self.tell_unreadable(path, &error, &told);
+            }
+        }
+        if first {
+            // A position whose file is nowhere in sight: it was deleted, or moved elsewhere, while nobody looked.
+            self.counters.files_vanished.add(self.resume.len() as u64);
+            self.resume.clear();
+        }
+        self.counters.files_unreadable.set(unreadable);
+        self.counters.files_known.set(self.lives.len() as u64);
+        self.watch.end_rescan();
+        self.counters.rescans.inc();
+    }
+
+    /// Whether a match is an uncompressed regular file; else it is counted and told the first time.
+    fn may_be_read(&mut self, path: &Path, metadata: &Metadata, told: &HashSet<PathBuf>) -> bool {
+        let (counter, what) = if !metadata.is_file() {
+            (&self.counters.files_not_regular, "is no regular file")
+        } else if is_compressed(path) {
+            (&self.counters.files_compressed, "is compressed")
+        } else {
+            return true;
+        };
+        if !told.contains(path) {
+            counter.inc();
+            tracing::info!(path = %path.display(), "skipped: {what}");
+        }
+        self.told.insert(path.to_owned());
+        false
+    }
+
+    fn tell_unreadable(&mut self, path: &Path, error: &io::Error, told: &HashSet<PathBuf>) {
+        if !told.contains(path) && !self.told.contains(path) {
+            self.counters.file_errors.inc();
+            tracing::warn!(path = %path.display(), %error, "cannot be read; it is tried again in each rescan");
+        }
+        self.told.insert(path.to_owned());
+    }
+
+    /// Gives followed files that are found again a turn where they have changed; returns the paths of files not yet followed.
+    fn look_at_known<'a>(&mut self, matches: &'a [(PathBuf, Metadata)]) -> Vec<&'a Path> {
+        let mut new = Vec::new();
+        let mut elsewhere = Vec::new();
+        let mut confirmed = HashSet::new();
+        for (path, metadata) in matches {
+            let Some(id) = self.by_node.get(&node(metadata)).copied() else {
+                if self.left_out.get(path) != Some(&node(metadata)) {
+                    new.push(path.as_path());
+                }
+                continue;
+            };
+            let Some(life) = self.lives.get_mut(&id) else {
+                continue;
+            };
+            life.walk = self.walks;
+            life.leaving = None;
+            if life.found == *path {
+                confirmed.insert(id);
+            } else {
+                elsewhere.push((id, path));
+            }
+            if metadata.len() != life.offset {
+                self.enqueue(id);
+            }
+        }
+        for (id, path) in elsewhere {
+            // A second name of a file that still has its first one is nothing new.
+            if confirmed.insert(id) {
+                self.renamed(id, path);
+            }
+        }
+        new
+    }
+
+    /// A followed file is found under another name that matches as well.
+    fn renamed(&mut self, id: SourceId, path: &Path) {
+        self.counters.rotated_renamed.inc();
+        let Some(life) = self.lives.get_mut(&id) else {
+            return;
+        };
+        if let (Some(wd), Some(name)) = (life.watch, life.path.file_name()) {
+            self.watch.forget(wd, name, id);
+        }
+        path.clone_into(&mut life.found);
+        life.path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        self.watch_life(id);
+    }
+
+    /// Sends off the files that were not found; returns them by the path under which they were found before.
+    fn send_off(
+        &mut self,
+        names: &HashMap<&Path, Node>,
+        failed: &[(PathBuf, io::Error)],
+    ) -> HashMap<PathBuf, SourceId> {
+        let mut gone = HashMap::new();
+        for (id, life) in &self.lives {
+            // Below a directory that could not be listed nothing is known.
+            let unknown = || failed.iter().any(|(path, _)| life.found.starts_with(path));
+            if life.walk != self.walks && !unknown() {
+                gone.insert(life.found.clone(), *id);
+            }
+        }
+        for (found, id) in &gone {
+            if self.ensure_open(*id) {
+                self.leave(*id, names.contains_key(found.as_path()));
+            }
+        }
+        gone
+    }
+
+    /// Follows rotated remainders of files that were read before: names that do not match, but inodes and markers that do.
+    fn take_up_remainders(&mut self, wanted: &[PathBuf], names: &HashMap<&Path, Node>) {
+        let matched: HashSet<Node> = names.values().copied().collect();
+        for path in wanted {
+            if is_compressed(path) {
+                continue;
+            }
+            let Ok(Some((file, metadata))) = open_regular(path) else {
+                continue;
+            };
+            let node = node(&metadata);
+            if matched.contains(&node) || self.by_node.contains_key(&node) {
+                continue;
+            }
+            let Some(resume) = self.resume.get(&node).copied() else {
+                continue;
+            };
+            let Ok(mut life) = Life::begin(file, &metadata, path.clone(), path.clone()) else {
+                continue;
+            };
+            if !life.matches(&resume, &metadata) || life.resume_at(resume.offset).is_err() {
+                continue;
+            }
+            self.resume.remove(&node);
+            if resume.offset == metadata.len() {
+                continue;
+            }
+            life.leaving = Some(Leaving {
+                reason: Closed::Rotated,
+                quiet_since: std::time::Instant::now(),
+                replaced: true,
+            });
+            let id = self.enter(life);
+            self.leave(id, true);
+        }
+    }
+
+    /// Begins to follow a file that the walk has found.
+    fn open_new(&mut self, path: &Path, follows: Option<SourceId>, first: bool) -> io::Result<()> {
+        self.make_room();
+        let Some((file, metadata)) = open_regular(path)? else {
+            return Ok(());
+        };
+        // Opened is what counts: between the walk and here the name may have come to mean another file.
+        if self.by_node.contains_key(&node(&metadata)) {
+            return Ok(());
+        }
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.config.patterns.excludes(&real) || is_compressed(&real) {
+            self.left_out.insert(path.to_owned(), node(&metadata));
+            return Ok(());
+        }
+        let mut life = Life::begin(file, &metadata, path.to_owned(), real)?;
+        life.walk = self.walks;
+        life.follows = follows;
+        match self.resume.remove(&node(&metadata)) {
+            Some(resume) if life.matches(&resume, &metadata) => life.resume_at(resume.offset)?,
+            // Other files were known before: what is unknown among them is new.
+            _ if first && self.config.resume.is_empty() => {
+                life.start_at(self.config.start_at, metadata.len())?;
+            }
+            _ => {}
+        }
+        if follows.is_none() && first {
+            life.follows = self.remainder_of(path);
+        }
+        self.enter(life);
+        Ok(())
+    }
+
+    /// A remainder that was taken up and whose name is this one with something added (`0.log.20260102-030405`, `app.log.1`).
+    fn remainder_of(&self, path: &Path) -> Option<SourceId> {
+        let name = path.file_name()?.as_encoded_bytes();
+        self.lives
+            .values()
+            .filter(|life| life.leaving.is_some() && life.found.parent() == path.parent())
+            .find(|life| {
+                life.found
+                    .file_name()
+                    .is_some_and(|other| other.as_encoded_bytes().starts_with(name))
+            })
+            .map(|life| life.id)
+    }
+
+    /// Enters a life in the books and announces it, unless it is one that is not to be read.
+    pub(super) fn enter(&mut self, life: Life) -> SourceId {
+        let id = life.id;
+        let chain = symlink_chain(&life.found);
+        let (origin, wrapper) = origin::of_file(&chain, &self.config.docker_labels);
+        if self.is_left_out(&origin) {
+            tracing::info!(path = %life.found.display(), "left out: the agent's own, or by its label");
+            self.left_out.insert(life.found.clone(), life.node());
+            return id;
+        }
+        self.outbox.push_back(Message::Opened {
+            id,
+            origin: Arc::new(origin),
+            wrapper: wrapper.unwrap_or(self.config.wrapper),
+            file: Some(life.identity),
+            follows: life.follows,
+        });
+        self.by_node.insert(life.node(), id);
+        self.lives.insert(id, life);
+        self.opened(id);
+        self.watch_life(id);
+        self.enqueue(id);
+        id
+    }
+
+    fn is_left_out(&self, origin: &origin::Origin) -> bool {
+        let own = &self.config.own;
+        origin.k8s.as_ref().is_some_and(|k8s| own.is_pod(&k8s.uid))
+            || origin.container.as_ref().is_some_and(|container| {
+                own.is_container(&container.id) || origin::asks_to_be_left_out(&container.labels)
+            })
+    }
+
+    /// Watches the directory in which a file really is.
+    fn watch_life(&mut self, id: SourceId) {
+        let Some(life) = self.lives.get_mut(&id) else {
+            return;
+        };
+        let (Some(directory), Some(name)) = (life.path.parent(), life.path.file_name()) else {
+            return;
+        };
+        life.watch = self.watch.directory(directory, None, &self.counters);
+        if let Some(wd) = life.watch {
+            self.watch.name(wd, name, id);
+        }
+    }
+}
+
+impl Life {
+    /// Whether a position from before is one in this file.
+    fn matches(&self, resume: &super::Resume, metadata: &Metadata) -> bool {
+        resume.offset <= metadata.len() && self.head_fits(&resume.file.marker)
+    }
+}

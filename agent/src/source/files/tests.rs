@@ -1,0 +1,8 @@
+//! The files source against real files: everything that is done to log files in the field. Nothing is slept for: each
+//! test waits for what it expects to be told, up to a deadline.
+
+mod rig;
+
+mod crowd;
+mod rotation;
+mod start;
