@@ -135,7 +135,16 @@ impl Level {
 pub fn of(header: &Header<'_>, message: &[u8]) -> Option<Level> {
     match header.level {
         Some(stated) if !catch_all(header.format, stated) => Some(stated),
-        Some(stated) => Some(words::infer(message).map_or(stated, |told| told.max(stated))),
+        Some(stated) => {
+            let told = words::infer(message, false).map_or(stated, |told| told.max(stated));
+            // A program that chose info or notice itself does not mean an error.
+            let most = if matches!(header.format, Format::Syslog | Format::Rfc5424) {
+                Level::Warn
+            } else {
+                Level::Fatal
+            };
+            Some(told.min(most))
+        }
         None => unstated(header, message),
     }
 }
@@ -161,7 +170,8 @@ fn unstated(header: &Header<'_>, message: &[u8]) -> Option<Level> {
         Format::Plain if frames::is_trace(message) => return Some(Level::Error),
         _ => {}
     }
-    let told = words::infer(message).or_else(|| access::infer(message));
+    let told =
+        words::infer(message, header.format == Format::Plain).or_else(|| access::infer(message));
     if header.error.is_some() {
         return Some(told.map_or(Level::Error, |t| t.max(Level::Error)));
     }

@@ -189,7 +189,7 @@ fn dotnet(b: &[u8]) -> Option<Header<'_>> {
         _ => return None,
     };
     let at = token::skip(b, 5);
-    let name = token::logger_name(&b[at..]);
+    let name = token::name(&b[at..]).len;
     let open = at + name;
     let event = b.get(open + 1..).map_or(0, |rest| token::digits(rest, 10));
     if name == 0

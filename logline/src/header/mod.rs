@@ -10,9 +10,10 @@ mod fixed;
 mod generic;
 mod json;
 mod logfmt;
+mod postgres;
 mod records;
 mod syslog;
-mod token;
+pub(crate) mod token;
 
 use std::borrow::Cow;
 

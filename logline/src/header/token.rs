@@ -129,50 +129,86 @@ pub(super) fn level_word(b: &[u8]) -> Option<(Level, usize, Case)> {
     Some((level, len + digits, case))
 }
 
-/// Characters of a logger's name: a class, module, crate path or file with line.
-fn is_logger_char(c: u8) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'$' | b'-' | b'/' | b'@' | b'*' | b'#')
+/// A name that can be a logger's: a class, module, crate path, or file with line.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Name {
+    /// Its length; 0 where there is none.
+    pub(super) len: usize,
+    /// It has the shape of a qualified name: `a.b.C`, `a::b`, `file.go:12`, `Cat/Sub`.
+    pub(super) qualified: bool,
+    /// How many dots part it.
+    pub(super) dots: u8,
 }
 
-/// Length of a name at the start of `b` that can be a logger's, `::` and `:line` within it; at most 120 bytes.
-pub(super) fn logger_name(b: &[u8]) -> usize {
+const IN_NAME: u8 = 1;
+const ALNUM: u8 = 2;
+const PARTS: u8 = 4;
+
+/// What a byte can be in a name.
+const NAME: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut c = 0;
+    while c < 256 {
+        table[c] = match c as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => IN_NAME | ALNUM,
+            b'_' => IN_NAME | ALNUM,
+            b'.' | b'/' | b'$' => IN_NAME | PARTS,
+            b'-' | b'@' | b'*' | b'#' => IN_NAME,
+            _ => 0,
+        };
+        c += 1;
+    }
+    table
+};
+
+fn class(b: &[u8], at: usize) -> u8 {
+    b.get(at).map_or(0, |c| NAME[usize::from(*c)])
+}
+
+/// The name at the start of `b`, `::` and `:line` within it; at most 120 bytes are looked at.
+pub(super) fn name(b: &[u8]) -> Name {
+    let mut found = Name::default();
     let mut at = 0;
     while at < 120 {
-        match b.get(at) {
-            Some(c) if is_logger_char(*c) => at += 1,
-            Some(b':')
-                if b.get(at + 1) == Some(&b':')
-                    && b.get(at + 2).is_some_and(|c| is_logger_char(*c)) =>
-            {
-                at += 2;
+        let kind = class(b, at);
+        if kind & PARTS != 0 {
+            found.qualified |= class(b, at + 1) & ALNUM != 0 && at > 0;
+            found.dots += u8::from(b[at] == b'.');
+        } else if kind == 0 {
+            // `::` and `:12`
+            if b.get(at) != Some(&b':') || at == 0 {
+                break;
             }
-            Some(b':') if at > 0 && b.get(at + 1).is_some_and(u8::is_ascii_digit) => at += 1,
-            _ => break,
+            if b.get(at + 1) == Some(&b':') && class(b, at + 2) != 0 {
+                at += 1;
+            } else if !b.get(at + 1).is_some_and(u8::is_ascii_digit) {
+                break;
+            }
+            found.qualified = true;
         }
+        at += 1;
     }
-    at
+    found.len = at;
+    found.qualified &= b.first().is_some_and(u8::is_ascii_alphabetic);
+    found
 }
 
-/// Whether a name without a dot or path can still be a component, and is not the first word of a sentence about an error.
+/// Whether a name can be a component's, and is not the first word of a sentence about an error.
 pub(super) fn plausible_logger(name: &[u8]) -> bool {
     name.len() > 1
         && name.iter().any(u8::is_ascii_alphabetic)
         && !name[0].is_ascii_digit()
-        && !name[0].eq(&b'-')
+        && name[0] != b'-'
         && !name.ends_with(b"Error")
         && !name.ends_with(b"Exception")
         && !name.ends_with(b"Warning")
-        && Level::from_name(name).is_none()
+        && (name.len() > 13 || Level::from_name(name).is_none())
 }
 
-/// Whether the name has the shape of a qualified one (`a.b.C`, `a::b`, `file.go:12`, `Cat/Sub`).
-pub(super) fn is_qualified(name: &[u8]) -> bool {
-    let mut inner = false;
-    for pair in name.windows(2) {
-        inner |= matches!(pair[0], b'.' | b':' | b'/' | b'$')
-            && (pair[1].is_ascii_alphanumeric() || pair[1] == b':' || pair[1] == b'_');
-    }
-    inner && name[0].is_ascii_alphabetic()
+/// Position of `needle` in `hay`. For short texts looked at once: a searcher costs more to build than it saves.
+pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = *needle.first()?;
+    memchr::memchr_iter(first, hay).find(|at| hay[*at..].starts_with(needle))
 }
 
 /// Length of the run of digits at the start of `b`, at most `max`; 0 where the run is longer.

@@ -1,11 +1,12 @@
 //! The level of the record of one HTTP request, from its status.
 
 use super::Level;
+use crate::header::token::find;
 
 /// Error for 5xx, warn for 4xx, info for the rest; none where the text names no status behind a request line.
 pub(super) fn infer(text: &[u8]) -> Option<Level> {
     let text = &text[..text.len().min(super::words::WINDOW)];
-    let version = memchr::memmem::find(text, b" HTTP/")?;
+    let version = find(text, b" HTTP/")?;
     // `GET / HTTP/1.1" 200 12`, HAProxy and Squid put the status before the request, which says less.
     let rest = &text[version + 6..];
     let quote = rest.iter().take(6).position(|c| *c == b'"')?;

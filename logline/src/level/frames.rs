@@ -3,6 +3,7 @@
 //! They belong to an error, and people mark them as one.
 
 use super::words::WINDOW;
+use crate::header::token::find;
 
 /// Whether a line without any head is a stack frame, a line of source code, or a trace's own heading.
 pub(super) fn is_trace(text: &[u8]) -> bool {
@@ -52,7 +53,7 @@ fn frame(line: &[u8]) -> bool {
             || place.contains(&b':') && !place.contains(&b' ');
     }
     if line.starts_with(b"File \"") {
-        return memchr::memmem::find(line, b", line ").is_some();
+        return find(line, b", line ").is_some();
     }
     // PHP and gdb: `#0 /app/index.php(12): f()`, `#1  0x00007f in f ()`.
     if line[0] == b'#' {
@@ -60,9 +61,7 @@ fn frame(line: &[u8]) -> bool {
         return n > 0 && line.get(n + 1) == Some(&b' ');
     }
     // Ruby: `from /app/a.rb:12:in 'f'`, `/app/a.rb:12:in 'f'`.
-    if memchr::memmem::find(line, b":in `").is_some()
-        || memchr::memmem::find(line, b":in '").is_some()
-    {
+    if find(line, b":in `").is_some() || find(line, b":in '").is_some() {
         return true;
     }
     // Rust and V8: `12: core::panicking::panic`, `2: 0xee8300 v8::Utils...`.
@@ -70,20 +69,15 @@ fn frame(line: &[u8]) -> bool {
     if n > 0 && line.get(n..n + 2) == Some(b": ") {
         let rest = &line[n + 2..];
         let spaces = memchr::memchr_iter(b' ', rest).count();
-        return rest.starts_with(b"0x")
-            || memchr::memmem::find(rest, b"::").is_some() && spaces < 3;
+        return rest.starts_with(b"0x") || find(rest, b"::").is_some() && spaces < 3;
     }
     // Go: `/usr/local/go/src/net/http/server.go:2109 +0x1f4`.
-    if memchr::memmem::find(line, b".go:").is_some()
-        && memchr::memmem::find(line, b" +0x").is_some()
-    {
+    if find(line, b".go:").is_some() && find(line, b" +0x").is_some() {
         return true;
     }
     // C: `/lib/libc.so.6(__libc_start_main+0x85)[0x7efe80245305]`.
-    line.ends_with(b"]") && memchr::memmem::find(line, b")[0x").is_some()
-        || line.ends_with(b"]")
-            && memchr::memmem::find(line, b"+0x").is_some()
-            && !line.contains(&b' ')
+    line.ends_with(b"]") && find(line, b")[0x").is_some()
+        || line.ends_with(b"]") && find(line, b"+0x").is_some() && !line.contains(&b' ')
 }
 
 fn is_name(c: u8) -> bool {
@@ -92,7 +86,7 @@ fn is_name(c: u8) -> bool {
 
 /// A statement of source code: a call or an assignment that takes the whole line, or a keyword with one.
 fn code(line: &[u8]) -> bool {
-    let comment = memchr::memmem::find(line, b"  #").map_or(line, |at| line[..at].trim_ascii_end());
+    let comment = find(line, b"  #").map_or(line, |at| line[..at].trim_ascii_end());
     let closed = matches!(
         comment.last(),
         Some(b')' | b'(' | b',' | b'{' | b'[' | b']')

@@ -1,118 +1,213 @@
 //! The words that tell a level, and the phrases.
+//!
+//! The lists below are the only place where a word stands. They become, at compile time, one open-addressed hash table keyed by the
+//! word itself (at most 15 lower-case bytes in a `u128`), so that the words of a message cost a multiplication and a comparison each.
 
 use super::Level;
 
 /// What a word tells by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sense {
+    /// Nothing; the word matters only beside others.
+    Silent,
     /// The program cannot go on.
     Fatal,
     Panic,
     Aborting,
     Error,
-    /// `cannot`, `unable`.
-    Cannot,
     Warn,
+    /// A complaint about what someone wrote: a warning in a server's log, an error from a program that was just called.
+    Input,
     /// The name of the level itself.
     Warning,
     Notice,
     /// `timeout`, `retry`: an event or a setting.
     Setting,
-    /// `retrying`, `ignoring`: something went wrong, and the program goes on.
+    /// `ignoring`: something went wrong, and the program goes on.
     Lenient,
     /// `no`, `without`, `if`: what follows is denied or a condition.
     Negator,
     /// What may stand between a negation and what it denies.
     Adjective,
-    /// The other side is at fault.
+    /// The other side is at fault, or it is mended.
     Mild,
+    /// The same, but only ahead of the complaint or after `from`, `to`, `by`.
+    Client,
     /// Windows' result codes.
     Hresult,
+    Unknown,
 }
 
-/// The sense of a lower-case word.
-pub(super) fn sense(word: &[u8]) -> Option<Sense> {
-    use Sense::{
-        Aborting, Adjective, Cannot, Error, Fatal, Hresult, Lenient, Mild, Negator, Notice, Panic,
-        Setting, Warn, Warning,
-    };
-    if !MAY_START[usize::from(*word.first()?)] {
-        return None;
-    }
-    Some(match word {
-        b"fatal" | b"panicked" | b"segfault" | b"sigsegv" | b"crashed" | b"unrecoverable"
-        | b"emerg" | b"emergency" | b"sigabrt" | b"meditation" | b"oops" => Fatal,
-        b"panic" => Panic,
-        b"aborting" => Aborting,
-        b"error" | b"errors" | b"failed" | b"failure" | b"failures" | b"fail" | b"fails"
-        | b"failing" | b"exception" | b"exceptions" | b"corrupt" | b"corrupted" | b"corruption"
-        | b"unhandled" | b"uncaught" | b"traceback" | b"abnormally" | b"critical" | b"err"
-        | b"severe" | b"malformed" | b"nonexistent" | b"died" | b"crash" | b"backtrace"
-        | b"eaddrinuse" | b"enoent" | b"eacces" | b"enospc" | b"emfile" | b"enomem" | b"eperm"
-        | b"undefined" | b"unsuccessful" | b"oom" | b"misconfigured" | b"lockup"
-        | b"inaccessible" | b"unreadable" | b"existent" => Error,
-        b"cannot" | b"can't" | b"couldn't" | b"unable" => Cannot,
-        b"warning" | b"warn" => Warning,
-        b"notice" => Notice,
-        b"denied" | b"refused" | b"deprecated" | b"invalid" | b"illegal" | b"wrong"
-        | b"mismatch" | b"mismatched" | b"rejected" | b"rejecting" | b"reject" | b"lost"
-        | b"unreachable" | b"aborted" | b"dropped" | b"dropping" | b"unsolicited" | b"exceeded"
-        | b"exceeds" | b"overflow" | b"unrecognized" | b"unrecognised" | b"unsupported"
-        | b"attack" | b"suspicious" | b"insecure" | b"unauthorized" | b"forbidden"
-        | b"econnreset" | b"econnrefused" | b"epipe" | b"etimedout" | b"deadlock"
-        | b"unexpected" | b"unexpectedly" | b"missing" | b"overloaded" | b"overload"
-        | b"throttling" | b"throttled" | b"expired" | b"obsolete" | b"stale" | b"unavailable"
-        | b"unsafe" | b"untrusted" | b"bad" | b"deprecation" | b"exhausted" | b"stalled"
-        | b"stuck" | b"outdated" | b"unusable" | b"disallowed" | b"degraded" | b"unresponsive"
-        | b"inconsistent" | b"conflict" => Warn,
-        b"timeout" | b"retry" | b"retries" => Setting,
-        b"retrying" | b"ignoring" | b"skipping" => Lenient,
-        b"no" | b"without" | b"zero" | b"never" | b"non" | b"if" | b"any" | b"on" | b"for"
-        | b"when" | b"unless" | b"max" | b"maximum" | b"test" | b"ignores" | b"ignore"
-        | b"avoid" | b"possible" | b"prevent" => Negator,
-        b"new" | b"known" | b"further" | b"more" | b"other" | b"previous" | b"pending"
-        | b"serious" | b"or" | b"and" => Adjective,
-        b"authentication" | b"login" | b"password" | b"client" | b"clients" | b"handshake"
-        | b"authenticate" | b"auth" | b"logon" | b"corrected" | b"authenticating"
-        | b"recovered" => Mild,
-        b"hresult" => Hresult,
-        _ => return None,
-    })
+/// A word's entry.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    key: u128,
+    /// What it tells.
+    pub(super) sense: Sense,
+    /// It can be the last but one word of a phrase.
+    pub(super) starts: bool,
+    /// Behind `error`, `failure`, `retry`, ... it makes a name of a thing rather than an event.
+    pub(super) thing: bool,
 }
 
-/// First letters of the words above: most others are passed over by this alone.
-const MAY_START: [bool; 256] = {
-    let mut table = [false; 256];
-    let letters = b"abcdefhilmnoprstuwz";
-    let mut i = 0;
-    while i < letters.len() {
-        table[letters[i] as usize] = true;
-        i += 1;
-    }
-    table
+const NOTHING: Entry = Entry {
+    key: 0,
+    sense: Sense::Silent,
+    starts: false,
+    thing: false,
 };
 
-/// The level of two or three words in a row.
+const WORDS: &[(Sense, &str)] = &[
+    (
+        Sense::Fatal,
+        "fatal panicked segfault sigsegv crashed unrecoverable emerg emergency sigabrt meditation oops",
+    ),
+    (Sense::Panic, "panic"),
+    (Sense::Aborting, "aborting"),
+    (
+        Sense::Error,
+        "error errors failed failure failures fail fails failing exception exceptions corrupt corrupted corruption unhandled \
+         uncaught traceback abnormally critical err severe malformed nonexistent died crash backtrace eaddrinuse enoent eacces \
+         enospc emfile enomem eperm undefined unsuccessful oom misconfigured lockup inaccessible unreadable cannot can't couldn't \
+         unable",
+    ),
+    (
+        Sense::Warn,
+        "denied refused deprecated mismatch mismatched rejected rejecting reject lost unreachable aborted dropped dropping \
+         unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused epipe \
+         etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale unavailable \
+         unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive inconsistent \
+         conflict retrying wrong bounced deferred bogus",
+    ),
+    (
+        Sense::Input,
+        "invalid illegal unrecognized unrecognised unsupported unexpected bad",
+    ),
+    (Sense::Warning, "warning warn"),
+    (Sense::Notice, "notice"),
+    (Sense::Setting, "timeout retry retries"),
+    (Sense::Lenient, "ignoring"),
+    (
+        Sense::Negator,
+        "no without zero never non if any on for when unless max maximum test ignores ignore avoid possible prevent creating \
+         adding checking detecting fixing removing cleaning purging deleting",
+    ),
+    (
+        Sense::Adjective,
+        "new known further more other previous pending serious or and",
+    ),
+    (
+        Sense::Mild,
+        "authentication login password handshake authenticate auth logon corrected authenticating recovered skipping",
+    ),
+    (Sense::Client, "client clients"),
+    (Sense::Hresult, "hresult"),
+    (Sense::Unknown, "unknown"),
+];
+
+const STARTS: &str = "not doesn't didn't could can did no too giving gave call split never in by of segmentation core general kernel \
+                      timed connection broken went hung non break user already fatal expected";
+
+const THINGS: &str = "log logs logger logging handler handlers handling page pages message messages reporting reporter report reports \
+                      code codes level levels rate rates response responses correction recovery detection detector counter counters \
+                      count counts policy policies limit limits interval intervals support threshold tolerance tolerant domain \
+                      domains mode queue budget backoff tracking tracker output stream file documents document injection set value \
+                      values max min delay period notifications topic metrics stats over safe types class classes hook hooks filter \
+                      middleware boundary channel";
+
+const SLOTS: usize = 1024;
+
+static TABLE: [Entry; SLOTS] = {
+    let mut table = [NOTHING; SLOTS];
+    let mut group = 0;
+    while group < WORDS.len() {
+        table = add(table, WORDS[group].1, WORDS[group].0, false, false);
+        group += 1;
+    }
+    table = add(table, STARTS, Sense::Silent, true, false);
+    add(table, THINGS, Sense::Silent, false, true)
+};
+
+/// Enters the words of a list, which are parted by spaces.
+const fn add(
+    mut table: [Entry; SLOTS],
+    list: &str,
+    sense: Sense,
+    starts: bool,
+    thing: bool,
+) -> [Entry; SLOTS] {
+    let bytes = list.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let mut key = 0_u128;
+        let mut len = 0;
+        while at + len < bytes.len() && bytes[at + len] != b' ' {
+            assert!(len < 15, "a word is longer than the scanner's");
+            key |= (bytes[at + len] as u128) << (8 * len);
+            len += 1;
+        }
+        at += len + 1;
+        if len == 0 {
+            continue;
+        }
+        let mut slot = hash(key);
+        while table[slot].key != 0 && table[slot].key != key {
+            slot = (slot + 1) % SLOTS;
+        }
+        let held = table[slot];
+        table[slot] = Entry {
+            key,
+            sense: if matches!(held.sense, Sense::Silent) {
+                sense
+            } else {
+                held.sense
+            },
+            starts: held.starts || starts,
+            thing: held.thing || thing,
+        };
+    }
+    table
+}
+
+/// Fibonacci hashing of the folded key.
+const fn hash(key: u128) -> usize {
+    let folded = (key as u64) ^ ((key >> 64) as u64).rotate_left(23);
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+}
+
+/// The entry of a lower-case word of at most 15 bytes, packed from its first byte up.
+pub(super) fn lookup(key: u128) -> Entry {
+    let mut slot = hash(key);
+    loop {
+        let entry = TABLE[slot];
+        if entry.key == key {
+            return entry;
+        }
+        if entry.key == 0 {
+            return NOTHING;
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
+
+/// The level of a phrase, by its last three words.
 pub(super) fn phrase(first: &[u8], second: &[u8], third: &[u8]) -> Option<Level> {
     Some(match (second, third) {
-        (
+        (b"could" | b"can", b"not")
+        | (
             b"not",
             b"found" | b"exist" | b"connected" | b"valid" | b"defined" | b"open" | b"accessible"
             | b"readable" | b"writable",
         )
         | (b"doesn't" | b"didn't", b"exist")
-        | (b"could" | b"can", b"not")
         | (b"no", b"such" | b"space" | b"passwd" | b"matching")
         | (b"too", b"many")
         | (b"giving" | b"gave", b"up")
         | (b"call", b"trace")
         | (b"split", b"brain")
-        | (b"never" | b"not", b"finished")
-        | (b"in", b"use")
-            if (third != b"use" || first == b"already") =>
-        {
-            Level::Error
-        }
+        | (b"non", b"existent")
+        | (b"expected", b"near" | b"got") => Level::Error,
+        (b"in", b"use") if first == b"already" => Level::Error,
         (b"by", b"signal")
             if matches!(first, b"killed" | b"terminated" | b"exited" | b"stopped") =>
         {
@@ -124,148 +219,56 @@ pub(super) fn phrase(first: &[u8], second: &[u8], third: &[u8]) -> Option<Level>
         | (b"core", b"dumped")
         | (b"general", b"protection")
         | (b"kernel", b"bug") => Level::Fatal,
-        (b"timed", b"out")
-        | (b"connection", b"reset")
-        | (
+        (
             b"not",
             b"permitted" | b"allowed" | b"supported" | b"responding" | b"available"
-            | b"implemented" | b"synced" | b"recommended",
+            | b"implemented" | b"synced" | b"recommended" | b"authorised" | b"authorized",
         )
+        | (b"did", b"not")
+        | (b"timed", b"out")
+        | (b"connection", b"reset")
         | (b"broken", b"pipe")
         | (b"went", b"away")
         | (b"hung", b"up")
+        | (b"break", b"in")
+        | (b"user", b"unknown")
+        | (b"fatal", b"alert")
         | (b"too", b"long" | b"large" | b"old" | b"slow" | b"big" | b"small" | b"low" | b"high")
-        | (b"no", b"route" | b"response" | b"answer" | b"selectable") => Level::Warn,
+        | (b"no", b"route" | b"response" | b"answer") => Level::Warn,
         _ => return None,
     })
 }
 
-/// Nouns that make a name of `error`, `failure`, `retry`, ... before them.
-pub(super) fn names_a_thing(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"log"
-            | b"logs"
-            | b"logger"
-            | b"logging"
-            | b"handler"
-            | b"handlers"
-            | b"handling"
-            | b"page"
-            | b"pages"
-            | b"message"
-            | b"messages"
-            | b"reporting"
-            | b"reporter"
-            | b"report"
-            | b"reports"
-            | b"code"
-            | b"codes"
-            | b"level"
-            | b"levels"
-            | b"rate"
-            | b"rates"
-            | b"response"
-            | b"responses"
-            | b"correction"
-            | b"recovery"
-            | b"detection"
-            | b"detector"
-            | b"counter"
-            | b"counters"
-            | b"count"
-            | b"counts"
-            | b"policy"
-            | b"policies"
-            | b"limit"
-            | b"limits"
-            | b"interval"
-            | b"intervals"
-            | b"support"
-            | b"threshold"
-            | b"tolerance"
-            | b"tolerant"
-            | b"domain"
-            | b"domains"
-            | b"mode"
-            | b"queue"
-            | b"budget"
-            | b"backoff"
-            | b"tracking"
-            | b"tracker"
-            | b"output"
-            | b"stream"
-            | b"file"
-            | b"documents"
-            | b"document"
-            | b"injection"
-            | b"set"
-            | b"value"
-            | b"values"
-            | b"max"
-            | b"min"
-            | b"delay"
-            | b"period"
-            | b"notifications"
-            | b"topic"
-            | b"metrics"
-            | b"stats"
-            | b"over"
-            | b"safe"
-            | b"types"
-            | b"class"
-            | b"classes"
-            | b"hook"
-            | b"hooks"
-            | b"filter"
-            | b"middleware"
-            | b"boundary"
-            | b"channel"
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Nouns that an `unknown` before them makes a complaint.
-pub(super) fn is_setting_noun(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"keyword"
-            | b"directive"
-            | b"option"
-            | b"command"
-            | b"flag"
-            | b"parameter"
-            | b"key"
-            | b"keys"
-            | b"field"
-            | b"argument"
-            | b"variable"
-            | b"type"
-            | b"format"
-            | b"host"
-            | b"unit"
-            | b"time"
-            | b"long"
-            | b"short"
-            | b"column"
-            | b"level"
-            | b"method"
-            | b"module"
-            | b"protocol"
-            | b"user"
-            | b"track"
-            | b"log"
-            | b"setting"
-            | b"configuration"
-            | b"section"
-            | b"property"
-            | b"database"
-            | b"function"
-            | b"table"
-            | b"packet"
-            | b"message"
-            | b"version"
-            | b"device"
-            | b"ca"
-            | b"service"
-    )
+    fn packed(word: &str) -> u128 {
+        word.bytes()
+            .rev()
+            .fold(0, |key, c| key << 8 | u128::from(c))
+    }
+
+    #[test]
+    fn every_word_is_found_as_it_was_entered() {
+        for (sense, list) in WORDS {
+            for word in list.split(' ').filter(|w| !w.is_empty()) {
+                assert_eq!(lookup(packed(word)).sense, *sense, "{word}");
+            }
+        }
+        for word in STARTS.split(' ').filter(|w| !w.is_empty()) {
+            assert!(lookup(packed(word)).starts, "{word}");
+        }
+        for word in THINGS.split(' ').filter(|w| !w.is_empty()) {
+            assert!(lookup(packed(word)).thing, "{word}");
+        }
+        assert_eq!(lookup(packed("weather")).sense, Sense::Silent);
+        assert!(!lookup(0).starts);
+    }
+
+    #[test]
+    fn the_table_keeps_probes_short() {
+        let held = TABLE.iter().filter(|e| e.key != 0).count();
+        assert!(held * 2 < SLOTS, "{held} words");
+    }
 }

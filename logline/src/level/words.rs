@@ -6,19 +6,21 @@
 
 use super::{
     Level,
-    lexicon::{Sense, is_setting_noun, names_a_thing, phrase, sense},
+    lexicon::{Entry, Sense, lookup, phrase},
 };
 
 /// Bytes looked at: a log line says what it is about early, and a bound keeps the cost of a hostile line that of a long one.
 pub(super) const WINDOW: usize = 2048;
 
-/// A word of the message, lower-cased; empty where it is longer than any that matters.
+/// A word of the message and its lower-case bytes; none where it is longer than any that matters.
 #[derive(Clone, Copy, Default)]
 struct Word {
     start: usize,
     end: usize,
     lower: [u8; 16],
     len: usize,
+    /// It can go before the last word of a phrase.
+    starts: bool,
 }
 
 impl Word {
@@ -46,10 +48,30 @@ fn kind(c: u8) -> u8 {
     KIND[usize::from(c)]
 }
 
-/// Reads the message's words and returns the level that they speak of.
-pub(super) fn infer(message: &[u8]) -> Option<Level> {
+/// The lower-case bytes of the word of `len` (at most 15) bytes at `start`, packed from the first up.
+fn pack(text: &[u8], start: usize, len: usize) -> u128 {
+    let mut bytes = [0; 16];
+    match text
+        .get(start..start + 16)
+        .and_then(|b| <[u8; 16]>::try_from(b).ok())
+    {
+        Some(whole) => bytes = whole,
+        None => {
+            for (to, from) in bytes.iter_mut().zip(&text[start..start + len]) {
+                *to = *from;
+            }
+        }
+    }
+    let mask = (1_u128 << (8 * len)) - 1;
+    // An apostrophe has the bit of lower-case letters already.
+    (u128::from_le_bytes(bytes) | u128::from_le_bytes([0x20; 16])) & mask
+}
+
+/// Reads the message's words and returns the level that they speak of. `bare` tells that no head stood before them.
+pub(super) fn infer(message: &[u8], bare: bool) -> Option<Level> {
     let mut scan = Scan {
         text: &message[..message.len().min(WINDOW)],
+        bare,
         ..Scan::default()
     };
     let mut at = 0;
@@ -69,6 +91,7 @@ pub(super) fn infer(message: &[u8]) -> Option<Level> {
 #[derive(Default)]
 struct Scan<'a> {
     text: &'a [u8],
+    bare: bool,
     worst: Option<Level>,
     decided: Option<Level>,
     /// An error that its line names as such (`error:`, `ValueError:`); milder words do not lessen it.
@@ -87,6 +110,7 @@ impl Scan<'_> {
         self.worst = self.worst.max(Some(level));
     }
 
+    /// The byte at `at`; a line's end beyond the last.
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(b'\n')
     }
@@ -114,16 +138,16 @@ impl Scan<'_> {
             return end;
         }
         let len = if end - start > 15 { 0 } else { end - start };
-        let mut word = Word {
+        let key = pack(self.text, start, len);
+        let entry = lookup(key);
+        let word = Word {
             start,
             end,
-            lower: [0; 16],
+            lower: key.to_le_bytes(),
             len,
+            starts: entry.starts,
         };
-        for (to, from) in word.lower.iter_mut().zip(&self.text[start..start + len]) {
-            *to = from | if from.is_ascii_uppercase() { 0x20 } else { 0 };
-        }
-        self.word(&word);
+        self.word(&word, entry);
         self.before_last = self.last;
         self.last = word;
         end
@@ -133,15 +157,10 @@ impl Scan<'_> {
     fn number(&mut self, start: usize, end: usize) {
         let run = &self.text[start..end];
         self.negated = run == b"0" && !matches!(self.byte(end), b'.' | b'x');
-        let nonzero =
-            run.len() <= 3 && run.iter().all(u8::is_ascii_digit) && run.iter().any(|c| *c != b'0');
-        let ended = |w: &Word| matches!(w.lower(), b"exited" | b"exit");
-        if nonzero
-            && (ended(&self.last)
-                || matches!(self.last.lower(), b"code" | b"status" | b"with")
-                    && ended(&self.before_last)
-                || matches!(self.last.lower(), b"code" | b"status")
-                    && self.before_last.lower() == b"with")
+        if run.len() <= 3
+            && run.iter().all(u8::is_ascii_digit)
+            && run.iter().any(|c| *c != b'0')
+            && self.exited()
         {
             self.raise(Level::Error);
         }
@@ -149,39 +168,51 @@ impl Scan<'_> {
         self.last = Word::default();
     }
 
-    fn word(&mut self, word: &Word) {
+    /// `exited 1`, `exit status 1`, `exited with code 1`.
+    fn exited(&self) -> bool {
+        let ended = |w: &Word| matches!(w.lower(), b"exited" | b"exit");
+        let code = matches!(self.last.lower(), b"code" | b"status");
+        ended(&self.last)
+            || (code || self.last.lower() == b"with") && ended(&self.before_last)
+            || code && self.before_last.lower() == b"with"
+    }
+
+    fn word(&mut self, word: &Word, entry: Entry) {
         if word.end - word.start > 6 && self.class(word) {
             return;
         }
-        let lower = word.lower();
-        let level = phrase(self.before_last.lower(), self.last.lower(), lower);
-        let joined = self.last.len > 0
+        if self.last.starts
             && self.text[self.last.end..word.start]
                 .iter()
-                .all(|c| *c == b' ');
-        if let (Some(level), true) = (level, joined) {
+                .all(|c| matches!(c, b' ' | b'-'))
+            && let Some(level) = phrase(self.before_last.lower(), self.last.lower(), word.lower())
+        {
+            self.mild |= word.lower() == b"in";
             self.raise(level);
             self.negated = false;
             return;
         }
-        if self.last.lower() == b"unknown" && joined && is_setting_noun(lower) {
-            self.raise(Level::Warn);
-        }
-        let Some(sense) = sense(lower) else {
-            self.negated = false;
-            return;
-        };
-        match sense {
+        match entry.sense {
+            Sense::Silent => self.negated = false,
             Sense::Negator => self.negated = true,
             Sense::Adjective => {}
             Sense::Mild => {
-                if self.worst.is_none() || sense_is_mild_anywhere(lower) {
-                    self.mild = true;
-                }
+                self.mild = true;
                 self.negated = false;
             }
-            _ => {
-                if self.counts(word) {
+            Sense::Client => {
+                self.mild |=
+                    self.worst.is_none() || matches!(self.last.lower(), b"to" | b"from" | b"by");
+                self.negated = false;
+            }
+            Sense::Hresult => {
+                let value = self.text.get(word.end..word.end + 6).unwrap_or_default();
+                if value.ends_with(b"0x8") {
+                    self.raise(Level::Warn);
+                }
+            }
+            sense => {
+                if self.counts(word, sense) {
                     self.tell(word, sense);
                 }
             }
@@ -191,6 +222,15 @@ impl Scan<'_> {
     /// `ValueError:`, `java.io.IOException`, `DeprecationWarning:`: a class of errors or warnings.
     fn class(&mut self, word: &Word) -> bool {
         let name = &self.text[word.start..word.end];
+        if !matches!(name[name.len() - 1], b'r' | b'n' | b'g') {
+            return false;
+        }
+        // Node's events have the case of a variable.
+        if matches!(name, b"unhandledRejection" | b"uncaughtException") {
+            self.raise(Level::Error);
+            self.named = true;
+            return true;
+        }
         let error = name.ends_with(b"Error")
             || name.ends_with(b"Exception")
             || name.ends_with(b"Rejection");
@@ -199,88 +239,79 @@ impl Scan<'_> {
         }
         let next = self.byte(word.end);
         if error {
-            let plain = name == b"Exception" || name == b"Rejection";
             let ends = matches!(
                 next,
-                b':' | b' ' | b'\n' | b')' | b',' | b';' | b'[' | b']' | b'"' | b'\'' | b'<'
-            ) || next == b'('
-                || next == b'.' && kind(self.byte(word.end + 1)) == 0;
-            if plain
-                || !ends
-                || self.negated
-                || matches!(self.byte(word.start.wrapping_sub(1)), b'/' | b'_' | b'-')
-            {
+                b':' | b' ' | b'\n' | b')' | b',' | b';' | b'[' | b']' | b'"' | b'\'' | b'<' | b'('
+            ) || next == b'.' && kind(self.byte(word.end + 1)) == 0;
+            let before = if word.start == 0 {
+                b' '
+            } else {
+                self.byte(word.start - 1)
+            };
+            if name == b"Exception" || !ends || self.negated || matches!(before, b'/' | b'-') {
                 return false;
             }
             self.raise(Level::Error);
             self.named = true;
             return true;
         }
-        if next == b':' && name != b"Warning" {
-            if self.worst.is_none() {
-                self.decided = Some(Level::Warn);
-            }
-            return true;
+        if next != b':' || name == b"Warning" {
+            return false;
         }
-        false
+        if self.worst.is_none() {
+            self.decided = Some(Level::Warn);
+        }
+        true
     }
 
     /// Whether the word is one of the sentence and not denied, a part of a name, or a key without a value.
-    fn counts(&mut self, word: &Word) -> bool {
+    fn counts(&self, word: &Word, sense: Sense) -> bool {
         if self.negated {
             return false;
         }
-        let before = if word.start == 0 {
-            b' '
-        } else {
-            self.byte(word.start - 1)
-        };
         let next = self.byte(word.end);
         let after = kind(self.byte(word.end + 1));
-        if matches!(
-            before,
-            b'_' | b'-' | b'/' | b'.' | b'\\' | b'$' | b'@' | b'%' | b'&' | b'?'
-        ) && word.start > 0
-            || matches!(next, b'-' | b'.' | b'/') && after != 0
-            || next == b'('
-        {
+        let part = word.start > 0
+            && matches!(
+                self.byte(word.start - 1),
+                b'_' | b'-' | b'/' | b'.' | b'\\' | b'$' | b'@' | b'%' | b'&' | b'?'
+            );
+        if part || matches!(next, b'-' | b'.' | b'/') && after != 0 || next == b'(' {
             return false;
         }
-        if matches!(next, b':' | b'=' | b'"' | b'\'' | b' ') && self.nothing_follows(word.end) {
+        if matches!(next, b':' | b'=' | b'"' | b'\'' | b' ') && self.nothing_follows(word) {
             return false;
         }
-        next != b' ' || !self.names(word.end + 1)
+        let nameable = matches!(
+            sense,
+            Sense::Error | Sense::Setting | Sense::Warning | Sense::Panic | Sense::Notice
+        );
+        !(nameable && next == b' ' && self.thing_at(word.end + 1))
     }
 
     /// Whether the word at `at` makes a name of the one before it.
-    fn names(&self, at: usize) -> bool {
-        let len = self.text[at.min(self.text.len())..]
+    fn thing_at(&self, at: usize) -> bool {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let len = rest
             .iter()
             .take(16)
             .take_while(|c| c.is_ascii_alphabetic())
             .count();
-        let mut lower = [0; 16];
-        for (to, from) in lower
-            .iter_mut()
-            .zip(&self.text[at.min(self.text.len())..][..len])
-        {
-            *to = from.to_ascii_lowercase();
-        }
-        names_a_thing(&lower[..len])
+        len < 16 && lookup(pack(self.text, at.min(self.text.len()), len)).thing
     }
 
     /// A value behind the word that says there was none: `: 0`, `=nil`, `": null`, ` 0`; numbers as values of `=` are codes.
-    fn nothing_follows(&self, end: usize) -> bool {
-        let mut at = end;
+    fn nothing_follows(&self, word: &Word) -> bool {
+        let mut at = word.end;
         let mut key = false;
-        while at < end + 4
-            && matches!(self.byte(at), b':' | b'=' | b'"' | b'\'' | b' ')
+        while at < word.end + 4
             && at < self.text.len()
+            && matches!(self.byte(at), b':' | b'=' | b'"' | b'\'' | b' ')
         {
             key |= self.byte(at) == b'=';
             at += 1;
         }
-        let value = &self.text[at.min(self.text.len())..];
+        let value = self.text.get(at..).unwrap_or_default();
         let len = value
             .iter()
             .take(8)
@@ -289,46 +320,47 @@ impl Scan<'_> {
         match &value[..len] {
             b"nil" | b"null" | b"none" | b"None" | b"false" | b"0" | b"NULL" | b"Success"
             | b"success" => !matches!(value.get(len), Some(b'.' | b'x')),
-            b"" if key => matches!(value.first(), None | Some(b' ' | b',' | b'}' | b'<' | b'-')),
-            digits => key && digits[0].is_ascii_digit(),
+            b"" => key && matches!(value.first(), None | Some(b' ' | b',' | b'}' | b'<' | b'-')),
+            digits => key && digits[0].is_ascii_digit() && word.lower() != b"error",
         }
     }
 
     fn tell(&mut self, word: &Word, sense: Sense) {
-        let text = &self.text[word.start..word.end];
-        let capitals = text.len() > 2 && text[1].is_ascii_uppercase();
-        let stated = capitals || self.byte(word.end) == b':';
+        let next = self.byte(word.end);
+        // The level's own name: `error: ...`, `ERROR ...`, but not OpenSSL's `error:0A000126:...`.
+        let capitals = word.end - word.start > 2 && self.byte(word.start + 1).is_ascii_uppercase();
+        let stated = capitals || next == b':' && !self.byte(word.end + 1).is_ascii_digit();
         match sense {
-            Sense::Fatal => self.raise(Level::Fatal),
+            Sense::Fatal => {
+                if self.text[word.end..].starts_with(b" alert") {
+                    self.raise(Level::Warn);
+                } else {
+                    self.raise(Level::Fatal);
+                }
+            }
             // A plain word except where it is put as a name of what happened.
             Sense::Panic => {
-                if stated
-                    || self.last.lower() == b"kernel"
-                    || self.byte(word.end) == b' ' && self.words == 1
-                {
+                if stated || self.last.lower() == b"kernel" || next == b' ' && self.words == 1 {
                     self.raise(Level::Fatal);
                 }
             }
             Sense::Aborting => {
-                let next = self.byte(word.end);
-                let ends = !matches!(next, b' ')
-                    || self.text[word.end..].starts_with(b" now")
-                    || self.words == 1;
-                self.raise(if ends { Level::Fatal } else { Level::Warn });
+                let rest = &self.text[word.end..];
+                if next != b' '
+                    || rest.starts_with(b" now")
+                    || self.words == 1 && !rest.starts_with(b" any")
+                {
+                    self.raise(Level::Fatal);
+                }
             }
             Sense::Error => {
                 self.named |=
                     stated && matches!(word.lower(), b"error" | b"err" | b"critical" | b"severe");
-                if self.last.lower() == b"assertion" {
-                    self.raise(Level::Fatal);
-                } else if matches!(
-                    self.last.lower(),
-                    b"may" | b"might" | b"would" | b"could" | b"should" | b"to"
-                ) {
-                    self.raise(Level::Warn);
-                } else {
-                    self.raise(Level::Error);
-                }
+                self.raise(match self.last.lower() {
+                    b"assertion" => Level::Fatal,
+                    b"may" | b"might" | b"would" | b"could" | b"should" => Level::Warn,
+                    _ => Level::Error,
+                });
             }
             Sense::Warning => {
                 if stated && self.worst.is_none() && self.words < 12 {
@@ -341,10 +373,9 @@ impl Scan<'_> {
                     self.decided = Some(Level::Notice);
                 }
             }
-            Sense::Cannot => self.raise(Level::Error),
             Sense::Setting => {
-                self.mild |= word.lower().starts_with(b"retr");
-                if !matches!(self.byte(word.end), b'=' | b':' | b']' | b'"')
+                self.mild |= word.lower()[0] == b'r';
+                if !matches!(next, b'=' | b':' | b']' | b'"')
                     && !self.byte(word.end + 1).is_ascii_digit()
                 {
                     self.raise(Level::Warn);
@@ -354,18 +385,19 @@ impl Scan<'_> {
                 self.mild = true;
                 self.raise(Level::Warn);
             }
-            Sense::Hresult => {
-                let value = &self.text[word.end..self.text.len().min(word.end + 6)];
-                if memchr::memmem::find(value, b"0x8").is_some() {
-                    self.raise(Level::Warn);
+            // `unknown option`, where it opens a clause.
+            Sense::Unknown => {
+                let opens = self.words == 1
+                    || matches!(self.text[..word.start], [.., b':' | b')' | b',', b' ']);
+                if opens && next == b' ' {
+                    self.raise(if self.bare { Level::Error } else { Level::Warn });
                 }
             }
-            _ => self.raise(Level::Warn),
+            Sense::Input if self.bare => self.raise(Level::Error),
+            _ => {
+                self.mild |= word.lower() == b"retrying";
+                self.raise(Level::Warn);
+            }
         }
     }
-}
-
-/// Words that lessen an error wherever they stand; the others only before it.
-fn sense_is_mild_anywhere(lower: &[u8]) -> bool {
-    !matches!(lower, b"client" | b"clients")
 }
