@@ -9,11 +9,12 @@
 //! | [`sink`] | batches | what leaves the agent |
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`telemetry`] (log, metrics,
-//! health), [`shutdown`] and [`cli`].
+//! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod escape;
 pub mod flow;
 pub mod packs;
 pub mod shutdown;

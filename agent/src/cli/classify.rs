@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use logline::decode::Wrapper;
 use logline::time::TimeContext;
 
-use super::input::{Input, Piece};
+use super::input::{Input, Piece, Unreadable};
 use super::summary::Summary;
-use super::{Colour, InputArguments, PackArgument, output};
+use super::{Colour, Failed, InputArguments, PackArgument, output};
 use crate::config::PackChoice;
 use crate::flow::{Batch, Flow, Settings, StreamInfo};
 use crate::packs;
@@ -75,11 +75,26 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let inputs = Input::of(&arguments.input.files);
     let progress = progress(&inputs, format);
+    let mut unread = 0;
     for input in &inputs {
-        work.read(input, &progress)?;
+        match work.read(input, &progress) {
+            // One file that cannot be read is no reason to keep the others back.
+            Err(error) if error.is::<Unreadable>() => {
+                progress.suspend(|| output::complain(&error));
+                unread += 1;
+            }
+            done => done?,
+        }
     }
     progress.finish_and_clear();
-    work.finish()
+    work.finish()?;
+    if unread > 0 {
+        anyhow::bail!(Failed(format!(
+            "{unread} of {} inputs could not be read",
+            inputs.len()
+        )));
+    }
+    Ok(())
 }
 
 /// A bar on standard error where a person is waiting and nothing else is written to the same terminal.
@@ -139,7 +154,7 @@ impl Work {
             Wrapper::Auto,
         );
         let mut offset = 0;
-        input.read(&mut |piece| {
+        let read = input.read(&mut |piece| {
             match piece {
                 Piece::Bytes(bytes) => {
                     self.flow
@@ -168,9 +183,9 @@ impl Work {
             } else {
                 Ok(())
             }
-        })?;
+        });
         self.flow.close(id, self.now_ms(), &mut self.batch);
-        Ok(())
+        read
     }
 
     fn finish(mut self) -> anyhow::Result<()> {

@@ -14,9 +14,10 @@ use serde_json::json;
 
 use super::{Colour, PackArgument, output};
 use crate::config::PackChoice;
+use crate::escape::escape_terminal;
 use crate::flow::UNCLASSIFIED;
 use crate::packs;
-use crate::sink::encode::{category_style, escape_terminal};
+use crate::sink::encode::category_style;
 use crate::telemetry::clock;
 
 /// How the answer is written.

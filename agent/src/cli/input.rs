@@ -16,6 +16,11 @@ const IDLE: Duration = Duration::from_millis(200);
 /// Chunks read ahead of the work.
 const AHEAD: usize = 4;
 
+/// An input that cannot be opened or read; the others can still be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unreadable(String);
+
 /// What comes out of an input.
 pub(super) enum Piece<'a> {
     /// The next bytes.
@@ -100,13 +105,13 @@ fn read_file(
     path: &Path,
     each: &mut dyn FnMut(Piece<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut file =
-        File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
+    let mut file = File::open(path)
+        .with_context(|| Unreadable(format!("{}: cannot be opened", path.display())))?;
     let mut buffer = vec![0; CHUNK];
     loop {
         let read = file
             .read(&mut buffer)
-            .with_context(|| format!("{}: cannot be read", path.display()))?;
+            .with_context(|| Unreadable(format!("{}: cannot be read", path.display())))?;
         if read == 0 {
             return Ok(());
         }

@@ -7,8 +7,9 @@ use anstyle::Style;
 use logline::level::Level;
 use logline::time::Timestamp;
 
+use crate::escape::escape_terminal;
 use crate::flow::{Batch, Flow, UNCLASSIFIED};
-use crate::sink::encode::{category_style, escape_terminal};
+use crate::sink::encode::category_style;
 
 /// Templates shown of each category.
 const TOP: usize = 3;

@@ -10,6 +10,7 @@ use logline::time::Timestamp;
 use super::StreamInfo;
 use super::labels::Labels;
 use super::verdict::Verdict;
+use crate::escape::escape_json;
 
 /// A stretch of a batch's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl TemplateText {
     #[must_use]
     pub fn new(template: &Template) -> Self {
         let mut json = Vec::with_capacity(template.text.len() + 8);
-        crate::sink::encode::escape_json(template.text.as_bytes(), &mut json);
+        escape_json(template.text.as_bytes(), &mut json);
         Self {
             id: template.id,
             text: template.text.clone(),

@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use super::{Encode, escape_json, reason, write_id};
+use super::{Encode, reason};
+use crate::escape::{escape_json, write_id};
 use crate::flow::{Batch, Labelled, StreamInfo};
 
 /// Writes events as JSON.

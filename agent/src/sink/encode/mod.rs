@@ -1,11 +1,9 @@
 //! How a labelled event is written: one JSON object, a line for people, or tab-separated columns.
 
-mod escape;
 mod json;
 mod pretty;
 mod tsv;
 
-pub use escape::{escape_json, escape_terminal, write_id};
 pub use json::Json;
 pub use pretty::{Pretty, category_style};
 pub use tsv::Tsv;

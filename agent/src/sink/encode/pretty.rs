@@ -4,7 +4,8 @@ use anstyle::{AnsiColor, Style};
 use logline::level::Level;
 use std::io::Write as _;
 
-use super::{Encode, escape_terminal};
+use super::Encode;
+use crate::escape::escape_terminal;
 use crate::flow::{Batch, Labelled};
 use crate::source::Origin;
 

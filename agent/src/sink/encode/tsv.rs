@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use super::{Encode, escape_terminal, reason, write_id};
+use super::{Encode, reason};
+use crate::escape::{escape_terminal, write_id};
 use crate::flow::{Batch, Labelled};
 
 /// Writes events as tab-separated columns; tabs, line endings and control characters inside a value are escaped.
