@@ -300,7 +300,16 @@ impl Scanner<'_> {
             b'\n' => self.new_line(at),
             0x1b => self.escape(at),
             b'(' => self.empty(at, b')'),
-            b'[' => self.empty(at, b']'),
+            b'[' => match shape::bracketed(self.text, at) {
+                Some(end)
+                    if byte(self.text, at + 1).is_ascii_digit()
+                        && !self.text[at..end].contains(&b':') =>
+                {
+                    self.var(Kind::Num, at, end)
+                }
+                Some(end) => self.var(Kind::Ip, at, end),
+                None => self.empty(at, b']'),
+            },
             quote => self.quote(at, quote),
         }
     }

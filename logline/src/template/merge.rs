@@ -23,13 +23,19 @@ const ENOUGH: f32 = 1.33;
 /// Where a slot stands, which tells how likely it is to vary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
+    /// Before `=` or as a key of JSON: it says what the value is.
+    Key,
     /// Anywhere.
     Free,
     /// First in the message, where the verb or the speaker is.
     First,
     /// Behind `=`, or between brackets or quotes.
     Keyed,
-    /// Behind `key: ` or a word such as `user`.
+    /// Behind `=` where the key announces a name, such as `user=`.
+    KeyedName,
+    /// Behind a word that announces a name, such as `user`.
+    Named,
+    /// Behind `key: ` or `for`, `by`, `from`.
     Led,
 }
 
@@ -107,25 +113,31 @@ fn set_has_evidence(
     any: u32,
     seen: &mut Vec<u32>,
 ) -> bool {
-    // What stays the same and is a word: the fewer such words, the more it takes.
-    let constant = new
+    // What stays the same: the less there is of it, the more evidence it takes.
+    let constant: f32 = new
         .words
         .iter()
         .enumerate()
-        .filter(|(i, word)| {
-            (*i >= MAX_SLOTS || set & (1 << i) == 0)
-                && matches!(
-                    vocabulary.class(**word),
-                    Class::Word | Class::Hard | Class::Name | Class::Parts | Class::Constant
-                )
+        .filter(|(i, _)| *i >= MAX_SLOTS || set & (1 << i) == 0)
+        .map(|(_, word)| match vocabulary.class(*word) {
+            Class::Word
+            | Class::Tiny
+            | Class::Hard
+            | Class::Name
+            | Class::Parts
+            | Class::Constant => 1.0,
+            Class::Mixed => 0.75,
+            Class::Value => 0.25,
+            Class::Any => 0.0,
         })
-        .count();
-    let trust = match constant {
-        0 => 0.0,
-        1 => 0.5,
-        2 => 0.75,
-        3..=5 => 1.0,
-        _ => 1.3,
+        .sum();
+    let trust: f32 = match constant {
+        c if c < 0.9 => 0.0,
+        c if c < 1.9 => 0.5,
+        c if c < 2.9 => 0.75,
+        c if c < 5.9 => 1.0,
+        c if c < 10.0 => 1.3,
+        _ => 1.6,
     };
     let mut left = set;
     while left != 0 {
@@ -145,29 +157,53 @@ fn set_has_evidence(
         if values {
             continue;
         }
+        // Where a value was seen already, a name is likely one too.
+        let place = match place {
+            Place::First | Place::Free
+                if seen
+                    .iter()
+                    .any(|word| matches!(vocabulary.class(*word), Class::Value | Class::Any)) =>
+            {
+                Place::Led
+            }
+            place => place,
+        };
         let mut evidence = 0.0;
         for word in seen.iter() {
             evidence += match (vocabulary.class(*word), place) {
                 (Class::Any, _) => ENOUGH,
                 (Class::Value, _) => 1.0,
                 (Class::Hard, _) => return false,
-                (Class::Mixed, Place::Keyed) => 1.0,
+                (
+                    Class::Word | Class::Tiny | Class::Name | Class::Parts | Class::Constant,
+                    Place::Key,
+                ) => return false,
+                (Class::Mixed, Place::Keyed | Place::KeyedName | Place::Named) => 1.0,
                 (Class::Mixed, _) => 0.6,
-                (Class::Parts, Place::Keyed) => 0.9,
+                (Class::Parts, Place::Keyed | Place::KeyedName | Place::Named) => 0.9,
                 (Class::Parts, Place::First) => 0.2,
                 (Class::Parts, _) => 0.67,
-                (Class::Name, Place::Keyed) => 0.7,
+                (Class::Name, Place::Keyed | Place::KeyedName | Place::Named) => 0.6,
                 (Class::Name, Place::First) => 0.2,
                 (Class::Name, _) => 0.45,
                 (Class::Constant, Place::First) => 0.1,
                 (Class::Constant, _) => 0.34,
-                (Class::Word, Place::Keyed) => 0.32,
+                (Class::Word, Place::Named) => 0.55,
                 (Class::Word, Place::Led) => 0.45,
+                (Class::Word, Place::Keyed) => 0.27,
+                (Class::Word, Place::KeyedName) => 0.34,
                 (Class::Word, Place::Free) => 0.32,
                 (Class::Word, Place::First) => 0.1,
+                (Class::Tiny, Place::Free | Place::First) => 0.13,
+                (Class::Tiny, _) => 0.32,
             };
         }
         let _ = any;
+        let trust = if place == Place::Free {
+            trust
+        } else {
+            trust.min(1.3)
+        };
         if evidence * trust < ENOUGH {
             return false;
         }
@@ -183,7 +219,18 @@ pub(super) fn place(text: &[u8], start: usize, end: usize, first: bool) -> Place
         .copied()
         .unwrap_or(0);
     let behind = text.get(end).copied().unwrap_or(0);
+    if behind == b'=' || (matches!(behind, b'"' | b'\'') && text.get(end + 1) == Some(&b':')) {
+        return Place::Key;
+    }
+    if first
+        && matches!(behind, b'(' | b'[')
+        && text.get(end + 1..).is_some_and(|t| t.starts_with(b"<num>"))
+    {
+        // A speaker with its process id.
+        return Place::Led;
+    }
     match before {
+        b'=' if announces(last_word(&text[..start - 1])) => return Place::KeyedName,
         b'=' | b'"' | b'\'' | b'`' => return Place::Keyed,
         b'(' if behind == b')' => return Place::Keyed,
         b'[' if behind == b']' => return Place::Keyed,
@@ -197,8 +244,11 @@ pub(super) fn place(text: &[u8], start: usize, end: usize, first: bool) -> Place
             if head.ends_with(b":") {
                 return if first { Place::First } else { Place::Led };
             }
-            let word = head.rsplit(|b| *b == b' ').next().unwrap_or_default();
-            if leads(word) {
+            let word = last_word(head);
+            if announces(word) {
+                return Place::Named;
+            }
+            if matches!(word, b"for" | b"by" | b"from") {
                 return Place::Led;
             }
         }
@@ -207,14 +257,22 @@ pub(super) fn place(text: &[u8], start: usize, end: usize, first: bool) -> Place
     if first { Place::First } else { Place::Free }
 }
 
-/// Words behind which a name or value stands.
-fn leads(word: &[u8]) -> bool {
+/// The letters that `text` ends with.
+fn last_word(text: &[u8]) -> &[u8] {
+    let len = text
+        .iter()
+        .rev()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
+    &text[text.len() - len..]
+}
+
+/// Words behind which a name stands.
+fn announces(word: &[u8]) -> bool {
     matches!(
         word,
         b"user"
-            | b"for"
-            | b"by"
-            | b"from"
             | b"host"
             | b"hostname"
             | b"node"
@@ -225,12 +283,9 @@ fn leads(word: &[u8]) -> bool {
             | b"module"
             | b"device"
             | b"interface"
-            | b"name"
             | b"named"
             | b"group"
             | b"domain"
-            | b"job"
-            | b"task"
             | b"container"
             | b"pod"
             | b"image"
@@ -239,34 +294,35 @@ fn leads(word: &[u8]) -> bool {
             | b"database"
             | b"topic"
             | b"queue"
-            | b"key"
-            | b"command"
             | b"client"
             | b"server"
-            | b"state"
-            | b"type"
-            | b"process"
-            | b"thread"
-            | b"method"
-            | b"function"
             | b"plugin"
             | b"extension"
             | b"program"
             | b"unit"
-            | b"on"
-            | b"to"
-            | b"of"
-            | b"in"
-            | b"as"
-            | b"at"
-            | b"with"
-            | b"via"
-            | b"using"
-            | b"is"
+            | b"User"
+            | b"Host"
+            | b"Node"
+            | b"Class"
+            | b"File"
+            | b"Service"
+            | b"Package"
+            | b"Module"
+            | b"username"
+            | b"account"
+            | b"role"
+            | b"schema"
+            | b"index"
+            | b"bucket"
+            | b"namespace"
+            | b"key"
+            | b"name"
+            | b"login"
+            | b"owner"
     )
 }
 
 /// Whether a slot's text never goes into a `<*>`, because it carries the meaning.
 pub(super) fn stays(text: &[u8]) -> bool {
-    super::merge_words::is_hard(text)
+    super::merge_words::is_hard(text.trim_ascii_end())
 }

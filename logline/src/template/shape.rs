@@ -77,33 +77,52 @@ fn ipv4_alone(text: &[u8], at: usize) -> Option<usize> {
     Some(i)
 }
 
-/// `:port` or `/prefix` behind an address.
-fn port_or_prefix(text: &[u8], at: usize) -> usize {
-    let mark = byte(text, at);
-    if mark == b':' || mark == b'/' || mark == b'#' {
-        let len = digits(text, at + 1, 6);
+/// `/prefix` behind an address.
+fn prefix_length(text: &[u8], at: usize) -> usize {
+    if byte(text, at) == b'/' {
+        let len = digits(text, at + 1, 4);
         let next = byte(text, at + 1 + len);
-        if (1..=5).contains(&len) && !next.is_ascii_alphanumeric() && next != b'.' {
+        if (1..=3).contains(&len) && !next.is_ascii_alphanumeric() && next != b'.' {
             return at + 1 + len;
         }
     }
     at
 }
 
-/// An IPv4 address, with its port or prefix length.
+/// An IPv4 address, with its prefix length.
 pub(super) fn ipv4(text: &[u8], at: usize) -> Option<usize> {
     let end = ipv4_alone(text, at)?;
-    if byte(text, end) == b'-'
-        && let Some(second) = ipv4_alone(text, end + 1)
-    {
-        return Some(second);
+    if byte(text, end) == b'-' {
+        if let Some(second) = ipv4_alone(text, end + 1) {
+            return Some(second);
+        }
+        if byte(text, end + 1).is_ascii_alphanumeric() {
+            return None;
+        }
     }
-    if byte(text, end) == b'-' && byte(text, end + 1).is_ascii_alphanumeric() {
+    Some(prefix_length(text, end))
+}
+
+/// Between brackets, from `[`: an IPv6 address, or a list of ranges as host lists have it (`node-[1-4,7]`).
+pub(super) fn bracketed(text: &[u8], at: usize) -> Option<usize> {
+    if let Some(end) = ipv6(text, at + 1)
+        && byte(text, end) == b']'
+    {
+        return Some(end + 1);
+    }
+    if at == 0 || !(text[at - 1].is_ascii_alphanumeric() || text[at - 1] == b'-') {
         return None;
     }
-    let end = port_or_prefix(text, end);
-    // host:port, then a prefix as well (10.0.0.0/24:80) does not occur; a second port does not either.
-    Some(end)
+    let len = text
+        .iter()
+        .skip(at + 1)
+        .take(256)
+        .take_while(|b| b.is_ascii_digit() || matches!(**b, b'-' | b',' | b' '))
+        .count();
+    let inside = &text[at + 1..at + 1 + len];
+    let ranges = text[at - 1] == b'-' || inside.iter().any(|b| matches!(*b, b'-' | b','));
+    (byte(inside, 0).is_ascii_digit() && ranges && byte(text, at + 1 + len) == b']')
+        .then_some(at + len + 2)
 }
 
 /// An IPv6 address: at least two colons, groups of up to four hexadecimal digits, `::` at most once.
@@ -165,10 +184,7 @@ pub(super) fn ipv6(text: &[u8], at: usize) -> Option<usize> {
             .count();
         i += 1 + zone;
     }
-    if byte(text, i) == b'/' {
-        i = port_or_prefix(text, i);
-    }
-    Some(i)
+    Some(prefix_length(text, i))
 }
 
 /// `HH:MM`, `HH:MM:SS`, `HH:MM:SS.fraction`, and what is written like it.

@@ -31,6 +31,10 @@ pub(super) fn split(text: &[u8], slots: &mut Vec<Span>) -> u64 {
             }
         }
         if i > start {
+            // Where words are padded to a width, the surplus spaces vary with the word and belong to it.
+            while i + 1 < text.len() && text[i] == b' ' && text[i + 1] == b' ' {
+                i += 1;
+            }
             hasher.update(&text[gap..start]);
             hasher.update(b"\0");
             gap = i;
@@ -63,11 +67,14 @@ pub(super) enum Class {
     Constant,
     /// A word.
     Word,
+    /// A word of one or two letters.
+    Tiny,
     /// A word that carries the meaning: `not`, `started`.
     Hard,
 }
 
 fn classify(text: &[u8]) -> Class {
+    let text = text.trim_ascii_end();
     if text == Kind::Any.placeholder().as_bytes() {
         return Class::Any;
     }
@@ -97,14 +104,18 @@ fn classify(text: &[u8]) -> Class {
     if capitals && (label.contains(&b'_') || label.len() < core.len()) {
         return Class::Constant;
     }
-    if flags & (DOT | JOIN | SLASH | AT | COLON) != 0 {
+    if flags & (DOT | SLASH | AT | COLON) != 0 || core.contains(&b'$') {
         return Class::Parts;
     }
     let inner_upper = core.iter().skip(1).any(u8::is_ascii_uppercase);
-    if flags & DIGIT != 0 || (flags & LOWER != 0 && inner_upper) {
+    if flags & DIGIT != 0 || (flags & LOWER != 0 && inner_upper) || core.contains(&b'_') {
         return Class::Name;
     }
-    Class::Word
+    if core.len() <= 2 {
+        Class::Tiny
+    } else {
+        Class::Word
+    }
 }
 
 /// The words of slots, each kept once.

@@ -74,7 +74,8 @@ impl Scanner<'_> {
             && byte(word, last + 1).is_ascii_digit()
             && let Some(end) = shape::ipv4(text, from + last + 1)
         {
-            return Some(self.var(Kind::Ip, from, end));
+            let end = self.var(Kind::Ip, from, end);
+            return Some(if end < to { self.pieces(end, to) } else { end });
         }
         let single = last == slash;
         let flags = flags_of(word);
@@ -230,7 +231,12 @@ impl Scanner<'_> {
             if flags & DOT != 0
                 && let Some(kind) = dotted(word, flags)
             {
-                return self.var(kind, a, b);
+                // Task managers and proxies on Windows mark a program's width: `name.exe *64`.
+                let width = word.ends_with(b".exe")
+                    && text
+                        .get(b..)
+                        .is_some_and(|t| t.starts_with(b" *64") || t.starts_with(b" *32"));
+                return self.var(kind, a, if width { b + 4 } else { b });
             }
             return to;
         }
@@ -448,11 +454,16 @@ fn host_like(word: &[u8], flags: u16) -> bool {
         return false;
     };
     let ending = &word[last + 1..];
+    if flags & UPPER != 0 || word.contains(&b'_') {
+        return false;
+    }
     let labels = word.iter().filter(|b| **b == b'.').count() + 1;
-    flags & UPPER == 0
-        && !word.contains(&b'_')
-        && words::is_host_ending(ending)
-        && (ending.len() > 2 || labels > 2)
+    if words::is_host_ending(ending) {
+        return ending.len() > 2 || labels > 2;
+    }
+    // Packages of code are written the other way round.
+    let first = word.split(|b| *b == b'.').next().unwrap_or_default();
+    labels > 2 && words::is_country(ending) && !words::starts_package(first)
 }
 
 /// What a name with dots is, where its ending tells.

@@ -257,6 +257,78 @@ pub(super) fn is_host_ending(label: &[u8]) -> bool {
     )
 }
 
+/// Further countries, for names that look like a host's otherwise.
+pub(super) fn is_country(label: &[u8]) -> bool {
+    matches!(
+        label,
+        b"vn"
+            | b"th"
+            | b"sg"
+            | b"nz"
+            | b"ie"
+            | b"il"
+            | b"pt"
+            | b"sk"
+            | b"si"
+            | b"hr"
+            | b"bg"
+            | b"lt"
+            | b"lv"
+            | b"ee"
+            | b"ir"
+            | b"pk"
+            | b"ph"
+            | b"cl"
+            | b"co"
+            | b"pe"
+            | b"ve"
+            | b"ae"
+            | b"sa"
+            | b"kz"
+            | b"ge"
+            | b"io"
+            | b"ai"
+            | b"me"
+            | b"cc"
+            | b"tv"
+            | b"im"
+            | b"sh"
+            | b"my"
+            | b"lu"
+            | b"is"
+            | b"rs"
+            | b"by"
+            | b"no"
+            | b"su"
+    )
+}
+
+/// Whether a name with dots that starts so is one of code or of a setting.
+pub(super) fn starts_package(label: &[u8]) -> bool {
+    matches!(
+        label,
+        b"com"
+            | b"org"
+            | b"net"
+            | b"io"
+            | b"java"
+            | b"javax"
+            | b"sun"
+            | b"jdk"
+            | b"android"
+            | b"kernel"
+            | b"system"
+            | b"spring"
+            | b"scala"
+            | b"akka"
+            | b"os"
+            | b"sys"
+            | b"node"
+            | b"http"
+            | b"log"
+    )
+}
+
 /// Whether a name with a dot that ends so is a file's.
 pub(super) fn is_file_ending(ending: &[u8]) -> bool {
     matches!(
