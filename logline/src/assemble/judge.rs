@@ -94,7 +94,7 @@ impl Open {
                 Sign::Traceback => Mode::Python,
                 Sign::Chain => Mode::PythonChain,
                 Sign::Caused => Mode::Error,
-                Sign::Stack => Mode::Frames,
+                Sign::Stack | Sign::Frame | Sign::RubyFrame => Mode::Frames,
                 Sign::Panic => Mode::Panic,
                 Sign::Goroutine => Mode::Go,
                 Sign::Rust if line.ends_with(b":") => Mode::RustHead,
@@ -293,7 +293,9 @@ fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
         Sign::Traceback => {
             // A logged message of several lines may stand between its head and the trace.
             let near = adjacent || headed && open.held_texts > 0;
-            let first = near && attach == Attach::Bad && is_before_trace(mode);
+            let announced = attach == Attach::Bad
+                || attach != Attach::Closed && adjacent && text.ends_with(b":");
+            let first = near && announced && is_before_trace(mode);
             let next = if mode == Mode::Quote {
                 Mode::Quoted
             } else {
@@ -336,7 +338,11 @@ fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
                 Mode::Frames
             },
         ),
-        Sign::Hash => joins(adjacent && text.get(open.last) == Some(&b'#'), open, mode),
+        Sign::Hash => joins(
+            adjacent && (text.get(open.last) == Some(&b'#') || mode == Mode::Frames),
+            open,
+            mode,
+        ),
         Sign::Panic => {
             // The runtime's remark before the panic itself.
             let remark = text.get(open.last..).is_some_and(|last| {
@@ -445,7 +451,9 @@ fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
     match open.mode {
         Mode::Python if adjacent => open.to(Mode::PythonEnd),
         Mode::RustHead => open.to(Mode::Rust),
-        Mode::Caret => open.to(Mode::Error),
+        // The error stands beneath a blank line; what comes at once is one more excerpt.
+        Mode::Caret if open.held_blanks > 0 && open.held_texts == 0 => open.to(Mode::Error),
+        Mode::Caret => open.hold_if(open.held_texts < MAX_EXCERPT),
         Mode::Go if is_call(line) => open.to(Mode::Go),
         Mode::Error | Mode::Panic | Mode::Rust | Mode::Markup(..) => open.hold_if(may_go_on),
         Mode::Excerpt => open.hold_if(open.held_texts < MAX_EXCERPT),

@@ -112,6 +112,9 @@ pub(super) fn of(line: &[u8]) -> Shape {
     };
     match first {
         b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c' => indented(line),
+        b'^' | b'~' if is_caret(line) => Shape::Indented(Indent::Caret),
+        b'0'..=b'9' if is_numbered(line, b':') => Shape::Sign(Sign::Frame),
+        b'-' | b'=' | b'<' | b'*' if is_stack_title(line) => Shape::Sign(Sign::Stack),
         b'0'..=b'9' | b':' | b'=' => plain_or_head(line),
         b'A'..=b'Z' | b'a'..=b'z' => word(line, *first),
         b'[' => bracket(line),
@@ -132,6 +135,7 @@ pub(super) fn of(line: &[u8]) -> Shape {
             Shape::Sign(Sign::Mark)
         }
         b'*' if line.starts_with(b"** ") => Shape::Sign(Sign::Stars),
+        b'/' | b'.' if is_native_frame(line) => Shape::Sign(Sign::Frame),
         b'/' => place(line).unwrap_or_else(|| text(line)),
         _ => text(line),
     }
@@ -170,7 +174,7 @@ fn indented(line: &[u8]) -> Shape {
         b'-' if rest.starts_with(b"--- End of") || rest.starts_with(b"---> ") => Indent::Frame,
         b'F' if rest.starts_with(b"File \"") => Indent::File,
         b'+' if rest.starts_with(b"+ Exception Group Traceback") => Indent::Group,
-        b'^' | b'~' if rest.iter().all(|b| matches!(b, b'^' | b'~' | b' ')) => Indent::Caret,
+        b'^' | b'~' if is_caret(rest) => Indent::Caret,
         b'}' | b']' | b')' => Indent::Close,
         b'#' if is_numbered(&rest[1..], b' ') => Indent::Frame,
         b'0'..=b'9' if is_numbered(rest, b':') => Indent::Frame,
@@ -212,6 +216,9 @@ fn bracket(line: &[u8]) -> Shape {
     if let Some(sign) = lookup(SIGNS, line) {
         return Shape::Sign(sign);
     }
+    if is_place(line) {
+        return Shape::Sign(Sign::Place);
+    }
     if head::own(line) {
         return Shape::Head;
     }
@@ -219,6 +226,34 @@ fn bracket(line: &[u8]) -> Shape {
         return Shape::Error(false);
     }
     text(line)
+}
+
+/// Nothing but the marks under a piece of source.
+fn is_caret(text: &[u8]) -> bool {
+    text.iter().all(|b| matches!(b, b'^' | b'~' | b' '))
+}
+
+/// A line of glibc's `backtrace_symbols`: `/usr/bin/x(main+0x1f)[0x55d0c8a1]`.
+fn is_native_frame(line: &[u8]) -> bool {
+    let Some(hex) = line.strip_suffix(b"]") else {
+        return false;
+    };
+    let digits = hex
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_hexdigit())
+        .count();
+    hex[..hex.len() - digits].ends_with(b"[0x")
+}
+
+/// A decorated title such as `----- Native stack trace -----`, `======= Backtrace: =========`.
+fn is_stack_title(line: &[u8]) -> bool {
+    const TITLES: &[&[u8]] = &[b"stack trace", b"stacktrace", b"backtrace"];
+    line.len() <= 96
+        && TITLES.iter().any(|title| {
+            line.windows(title.len())
+                .any(|w| w.eq_ignore_ascii_case(title))
+        })
 }
 
 /// `{`, `[`, `[{`, `({` alone.
@@ -250,12 +285,23 @@ fn markup(line: &[u8]) -> Shape {
         Some(b'/') => Shape::Sign(Sign::MarkupEnd),
         Some(b'0'..=b'9') if head::own(line) => Shape::Head,
         Some(b'i') if line.starts_with(b"<internal:") => Shape::Sign(Sign::RubyFrame),
-        Some(b'a'..=b'z' | b'A'..=b'Z' | b'?' | b'!')
-            if memchr::memchr(b'>', line).is_some() || line.len() > 3 =>
-        {
-            Shape::Sign(Sign::Markup)
-        }
+        Some(b'?' | b'!') => Shape::Sign(Sign::Markup),
+        Some(b'a'..=b'z' | b'A'..=b'Z') if is_place(line) => Shape::Sign(Sign::Place),
+        Some(b'a'..=b'z' | b'A'..=b'Z') if is_element(line) => Shape::Sign(Sign::Markup),
         _ => text(line),
+    }
+}
+
+/// An element's start: the line ends with its `>` or its attributes have begun.
+fn is_element(line: &[u8]) -> bool {
+    let name = line[1..]
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-' | b'.'))
+        .count();
+    match line.get(name + 1) {
+        Some(b'>' | b'/') => true,
+        Some(b' ') => line.ends_with(b">") || memchr::memmem::find(line, b"=\"").is_some(),
+        _ => false,
     }
 }
 
@@ -347,9 +393,11 @@ fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
         b'T' => &[
             (b"Traceback (most recent call last)", Sign::Traceback),
             (b"The above exception was the direct cause", Sign::Chain),
+            (b"Thrown at:", Sign::Mark),
             (b"Trapping Exits: ", Sign::Report),
             (b"Type: ", Sign::Report),
         ],
+        b'E' => &[(b"Emitted '", Sign::Mark)],
         b'W' => &[(b"Wrapped by:", Sign::Caused)],
         b'a' => &[(b"at ", Sign::Frame)],
         b'c' => &[(b"created by ", Sign::Crash)],
@@ -502,20 +550,26 @@ fn place(line: &[u8]) -> Option<Shape> {
     is_place(line).then_some(Shape::Sign(Sign::Place))
 }
 
-/// `path:12` or `path:12:3` without a blank; the path has a slash, a backslash or a scheme.
+/// `path:12` or `path:12:3` without a blank, where the path has a slash, a backslash or a scheme; or a script without a path
+/// (`[eval]:1`, `<anonymous_script>:1`).
 fn is_place(line: &[u8]) -> bool {
     if line.len() > 512 || !line.last().is_some_and(u8::is_ascii_digit) {
         return false;
     }
     let digits = line.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let path = &line[..line.len() - digits];
-    path.len() > 2
-        && path.ends_with(b":")
-        && !path.iter().any(|b| matches!(b, b' ' | b'\t' | b'='))
-        && (path[0] == b'/'
-            || path.starts_with(b"node:")
-            || path.starts_with(b"file://")
-            || path.get(1..3) == Some(b":\\"))
+    let Some(path) = line[..line.len() - digits].strip_suffix(b":") else {
+        return false;
+    };
+    match path {
+        [b'[', .., b']'] | [b'<', .., b'>'] => memchr::memchr2(b',', b'=', path).is_none(),
+        [b'/', ..]
+        | [_, b':', b'\\', ..]
+        | [b'n', b'o', b'd', b'e', b':', ..]
+        | [b'f', b'i', b'l', b'e', b':', ..] => {
+            !path.iter().any(|b| matches!(b, b' ' | b'\t' | b'='))
+        }
+        _ => path.starts_with(b"evalmachine."),
+    }
 }
 
 /// `rax    0x0`.
