@@ -5,7 +5,10 @@
 
 use logline::assemble::{Assembler, Limits, Span};
 use logline::decode::{Wrapper, decode};
-use logline::event::{EventRef, Stream};
+use logline::event::{EventRef, Fragment, Stream};
+use logline::time::Timestamp;
+use proptest::prelude::*;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +60,7 @@ fn golden_cases_join_as_written() {
         .filter(|path| path.extension().is_some_and(|ext| ext == "in"))
         .collect();
     cases.sort();
-    assert!(cases.len() >= 20, "only {} cases", cases.len());
+    assert!(cases.len() >= 60, "only {} cases", cases.len());
     let mut wrong = String::new();
     for case in &cases {
         let got = assemble(&std::fs::read(case).expect("a case"));
@@ -75,4 +78,427 @@ fn golden_cases_join_as_written() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// An event with its own bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owned {
+    stream: Stream,
+    text: Vec<u8>,
+    lines: u32,
+    cut: u64,
+    partial: bool,
+    start: u64,
+    end: u64,
+}
+
+fn own(event: EventRef<'_>) -> Owned {
+    Owned {
+        stream: event.stream,
+        text: event.text.to_vec(),
+        lines: event.lines,
+        cut: event.cut_bytes,
+        partial: event.partial,
+        start: event.start,
+        end: event.end,
+    }
+}
+
+fn fragment(stream: Stream, text: &[u8], partial: bool) -> Fragment<'_> {
+    Fragment {
+        timestamp: None,
+        stream,
+        partial,
+        text: Cow::Borrowed(text),
+    }
+}
+
+/// What was pushed, with a position each; the clock stands still.
+fn run(limits: Limits, fragments: &[Fragment<'_>]) -> Vec<Owned> {
+    let mut events = Vec::new();
+    let mut assembler = Assembler::new(limits);
+    for (number, fragment) in fragments.iter().enumerate() {
+        let start = number as u64;
+        let span = Span {
+            start,
+            end: start + 1,
+        };
+        assembler.push(fragment, span, 0, &mut |event| events.push(own(event)));
+        assert_eq!(
+            assembler.deadline_ms().is_some(),
+            assembler.open_from().is_some()
+        );
+    }
+    assembler.finish(&mut |event| events.push(own(event)));
+    assert_eq!(assembler.open_from(), None);
+    events
+}
+
+fn texts(events: &[Owned], stream: Stream) -> Vec<&[u8]> {
+    events
+        .iter()
+        .filter(|event| event.stream == stream)
+        .map(|event| event.text.as_slice())
+        .collect()
+}
+
+/// Lines that mean something to the joins, so that random sequences of them reach every state.
+const LINES: &[&str] = &[
+    "",
+    "   ",
+    "gate 1 open",
+    "2026-03-14 09:26:53 INFO gate 1",
+    "2026-03-14 09:26:53 ERROR gate 1",
+    "ERROR: gate",
+    "{\"level\":\"info\"}",
+    "level=info msg=x",
+    "10.0.0.7 - - [14/Mar/2026:09:26:53 +0000] \"GET / HTTP/1.1\" 200 1",
+    "Traceback (most recent call last):",
+    "  File \"a.py\", line 1",
+    "    x = 1",
+    "    ^^^^^",
+    "ValueError: x",
+    "\"\"\"",
+    "During handling of the above exception, another exception occurred:",
+    "  + Exception Group Traceback (most recent call last):",
+    "java.lang.RuntimeException: x",
+    "\tat a.B.c(B.java:1)",
+    "Caused by: a.B: x",
+    "\t... 2 more",
+    "panic: x",
+    "fatal error: x",
+    "runtime: x",
+    "goroutine 1 [running]:",
+    "main.main()",
+    "main.main",
+    "\t/a/b.go:1 +0x1",
+    "rax    0x0",
+    "exit status 2",
+    "/app/x.js:1",
+    "^",
+    "Node.js v20",
+    "Error: x {",
+    "}",
+    "{",
+    "\"a\": 1",
+    "<a>",
+    "<b/>",
+    "</a>",
+    "thread 'main' panicked at a.rs:1:1:",
+    "note: x",
+    "stack backtrace:",
+    "   1: a::b",
+    "10: a",
+    "PHP Fatal error:  Uncaught X: y in /a:1",
+    "Stack trace:",
+    "#0 /a(1): b()",
+    "# x",
+    "Next XError: y in /a:1",
+    "** (X) y",
+    "State: x",
+    "/a.rb:1:in `b': c (DError)",
+    "/a.rb:1:in `b'",
+    "Full thread dump x:",
+    "\"main\" #1 prio=5 tid=0x1",
+    "word",
+    "DETAIL:  x",
+];
+
+fn lines() -> impl Strategy<Value = Vec<(bool, Vec<u8>)>> {
+    let known = (0..LINES.len()).prop_map(|at| LINES[at].as_bytes().to_vec());
+    let random = proptest::collection::vec(
+        any::<u8>().prop_filter("one line", |byte| *byte != b'\n'),
+        0..12,
+    );
+    proptest::collection::vec((any::<bool>(), prop_oneof![9 => known, 1 => random]), 0..60)
+}
+
+fn stream(second: bool) -> Stream {
+    if second {
+        Stream::Stderr
+    } else {
+        Stream::Stdout
+    }
+}
+
+fn whole(lines: &[(bool, Vec<u8>)]) -> Vec<Fragment<'_>> {
+    lines
+        .iter()
+        .map(|(second, text)| fragment(stream(*second), text, false))
+        .collect()
+}
+
+/// No bound is reached.
+const FREE: Limits = Limits {
+    max_bytes: usize::MAX,
+    max_lines: u32::MAX,
+    max_wait_ms: 1_000,
+    multiline: true,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_doubled_or_reordered(lines in lines(), multiline in any::<bool>()) {
+        let events = run(Limits { multiline, ..FREE }, &whole(&lines));
+        for second in [false, true] {
+            let wanted: Vec<&[u8]> = lines.iter().filter(|line| line.0 == second).map(|line| line.1.as_slice()).collect();
+            let got = texts(&events, stream(second));
+            prop_assert_eq!(got.is_empty(), wanted.is_empty());
+            prop_assert_eq!(got.join(&b'\n'), wanted.join(&b'\n'));
+        }
+        for event in &events {
+            prop_assert_eq!(event.lines as usize, event.text.split(|byte| *byte == b'\n').count());
+            prop_assert!(multiline || event.lines == 1);
+            prop_assert!(event.start < event.end && !event.partial && event.cut == 0);
+        }
+        prop_assert_eq!(events.iter().map(|event| event.lines as usize).sum::<usize>(), lines.len());
+    }
+
+    #[test]
+    fn pieces_at_any_points_make_the_same_events(lines in lines(), cuts in proptest::collection::vec(0_usize..12, 0..200)) {
+        let mut cuts = cuts.into_iter();
+        let mut pieces = Vec::new();
+        for (second, text) in &lines {
+            let mut rest = text.as_slice();
+            for at in cuts.by_ref().take_while(|at| *at > 0) {
+                let (piece, after) = rest.split_at(at.min(rest.len()));
+                pieces.push(fragment(stream(*second), piece, true));
+                rest = after;
+            }
+            pieces.push(fragment(stream(*second), rest, false));
+        }
+        let strip = |text: &[u8]| text.strip_suffix(b"\r").unwrap_or(text).to_vec();
+        let plain: Vec<_> = lines.iter().map(|(second, text)| (*second, strip(text))).collect();
+        prop_assume!(plain == lines);
+        let (wanted, got) = (run(FREE, &whole(&lines)), run(FREE, &pieces));
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            prop_assert_eq!(texts(&got, stream), texts(&wanted, stream));
+        }
+    }
+
+    #[test]
+    fn the_streams_do_not_touch_each_other(lines in lines()) {
+        let both = run(FREE, &whole(&lines));
+        for second in [false, true] {
+            let mut alone = lines.clone();
+            alone.retain(|line| line.0 == second);
+            let alone = run(FREE, &whole(&alone));
+            prop_assert_eq!(texts(&both, stream(second)), texts(&alone, stream(second)));
+        }
+    }
+
+    #[test]
+    fn the_clock_does_not_matter_while_nothing_expires(lines in lines(), steps in proptest::collection::vec(0_u64..1_000, 60)) {
+        let wanted = run(FREE, &whole(&lines));
+        let mut got = Vec::new();
+        let mut assembler = Assembler::new(FREE);
+        let mut now = 5;
+        for (number, (fragment, step)) in whole(&lines).iter().zip(steps).enumerate() {
+            now += step;
+            let span = Span { start: number as u64, end: number as u64 + 1 };
+            assembler.push(fragment, span, now, &mut |event| got.push(own(event)));
+        }
+        assembler.finish(&mut |event| got.push(own(event)));
+        prop_assert_eq!(got, wanted);
+    }
+
+    #[test]
+    fn the_caps_hold_and_no_line_is_lost(lines in lines(), max_bytes in 0_usize..40, max_lines in 0_u32..6) {
+        let limits = Limits { max_bytes, max_lines, ..FREE };
+        let events = run(limits, &whole(&lines));
+        for event in &events {
+            prop_assert!(event.text.len() <= max_bytes && event.lines <= max_lines.max(1));
+        }
+        prop_assert_eq!(events.iter().map(|event| event.lines as usize).sum::<usize>(), lines.len());
+        let kept: usize = events.iter().map(|event| event.text.len() + 1).sum();
+        let cut: u64 = events.iter().map(|event| event.cut).sum();
+        let entered: usize = lines.iter().map(|line| line.1.len() + 1).sum();
+        prop_assert_eq!(kept as u64 + cut, entered as u64);
+    }
+
+    #[test]
+    fn a_reader_that_starts_again_at_the_open_position_misses_nothing(lines in lines(), stop in 0_usize..60) {
+        let lines: Vec<_> = lines.into_iter().map(|line| (false, line.1)).collect();
+        let fragments = whole(&lines);
+        let stop = stop.min(fragments.len());
+        let mut events = Vec::new();
+        let mut assembler = Assembler::new(FREE);
+        for (number, fragment) in fragments[..stop].iter().enumerate() {
+            let span = Span { start: number as u64, end: number as u64 + 1 };
+            assembler.push(fragment, span, 0, &mut |event| events.push(own(event)));
+        }
+        let from = assembler.open_from().map_or(stop, |at| at as usize);
+        events.extend(run(FREE, &fragments[from..]));
+        let wanted: Vec<&[u8]> = lines.iter().map(|line| line.1.as_slice()).collect();
+        prop_assert_eq!(texts(&events, Stream::Stdout).join(&b'\n'), wanted.join(&b'\n'));
+        let whole_run = run(FREE, &fragments);
+        prop_assert_eq!(texts(&events, Stream::Stdout), texts(&whole_run, Stream::Stdout));
+    }
+}
+
+#[test]
+fn a_line_without_end_stays_within_its_bound() {
+    let limits = Limits::default();
+    let mut assembler = Assembler::new(limits);
+    let piece = vec![b'x'; 16 * 1024];
+    let mut events = Vec::new();
+    for number in 0..6_400_u64 {
+        let span = Span {
+            start: number,
+            end: number + 1,
+        };
+        assembler.push(
+            &fragment(Stream::Stdout, &piece, true),
+            span,
+            0,
+            &mut |event| events.push(own(event)),
+        );
+    }
+    assert!(events.is_empty());
+    assert_eq!(assembler.open_from(), Some(0));
+    assembler.push(
+        &fragment(Stream::Stdout, b"end", false),
+        Span {
+            start: 6_400,
+            end: 6_401,
+        },
+        0,
+        &mut |event| events.push(own(event)),
+    );
+    assembler.finish(&mut |event| events.push(own(event)));
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].text.len(), limits.max_bytes);
+    assert_eq!(
+        events[0].cut,
+        6_400 * 16 * 1024 + 3 - limits.max_bytes as u64
+    );
+    assert_eq!((events[0].start, events[0].end), (0, 6_401));
+}
+
+#[test]
+fn a_piece_whose_rest_never_comes_leaves_after_the_wait_and_says_so() {
+    for multiline in [true, false] {
+        let mut assembler = Assembler::new(Limits {
+            multiline,
+            ..Limits::default()
+        });
+        let mut events = Vec::new();
+        let span = Span { start: 40, end: 60 };
+        assembler.push(
+            &fragment(Stream::Stderr, b"half a li", true),
+            span,
+            7,
+            &mut |event| events.push(own(event)),
+        );
+        assert_eq!(assembler.open_from(), Some(40));
+        assert_eq!(assembler.deadline_ms(), Some(1_007));
+        assembler.expire(1_006, &mut |event| events.push(own(event)));
+        assert!(events.is_empty());
+        assembler.expire(1_007, &mut |event| events.push(own(event)));
+        assert_eq!(assembler.deadline_ms(), None);
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            (events[0].text.as_slice(), events[0].partial),
+            (b"half a li".as_slice(), true)
+        );
+        assert_eq!((events[0].start, events[0].end), (40, 60));
+    }
+}
+
+#[test]
+fn an_open_event_leaves_after_the_wait_with_what_was_held_behind_it() {
+    let mut assembler = Assembler::new(Limits::default());
+    let mut events = Vec::new();
+    let lines: [&[u8]; 4] = [
+        b"2026-03-14 09:26:53 ERROR gate",
+        b"is stuck",
+        b"",
+        b"  in winter",
+    ];
+    for (number, line) in lines.iter().enumerate() {
+        let span = Span {
+            start: number as u64 * 10,
+            end: number as u64 * 10 + 10,
+        };
+        assembler.push(
+            &fragment(Stream::Stdout, line, false),
+            span,
+            100 * number as u64,
+            &mut |event| events.push(own(event)),
+        );
+    }
+    assembler.expire(1_299, &mut |event| events.push(own(event)));
+    let before = events.len();
+    assembler.expire(1_300, &mut |event| events.push(own(event)));
+    assert!(events.len() > before);
+    assert_eq!(
+        texts(&events, Stream::Stdout).join(&b'\n'),
+        lines.join(&b'\n')
+    );
+    assert_eq!(assembler.open_from(), None);
+}
+
+#[test]
+fn an_event_that_keeps_growing_leaves_all_the_same() {
+    let mut assembler = Assembler::new(Limits::default());
+    let mut events = Vec::new();
+    for number in 0..30_u64 {
+        let now = number * 900;
+        assembler.expire(now, &mut |event| events.push(own(event)));
+        let line: &[u8] = if number == 0 { b"gate" } else { b"  drips" };
+        assembler.push(
+            &fragment(Stream::Stdout, line, false),
+            Span::default(),
+            now,
+            &mut |event| events.push(own(event)),
+        );
+    }
+    assert!((2..=4).contains(&events.len()), "{} events", events.len());
+}
+
+#[test]
+fn lines_that_the_runtime_received_far_apart_are_not_joined_however_late_they_are_read() {
+    let at = |second: i64| Some(Timestamp(second * 1_000_000_000));
+    let mut events = Vec::new();
+    let mut assembler = Assembler::new(Limits::default());
+    for (second, line) in [
+        (10, "gate"),
+        (11, "  slowly"),
+        (13, "  too late"),
+        (12, "  a clock set back"),
+    ] {
+        let fragment = Fragment {
+            timestamp: at(second),
+            ..fragment(Stream::Stdout, line.as_bytes(), false)
+        };
+        assembler.push(&fragment, Span::default(), 0, &mut |event| {
+            events.push(own(event));
+        });
+    }
+    assembler.finish(&mut |event| events.push(own(event)));
+    assert_eq!(
+        texts(&events, Stream::Stdout),
+        [
+            b"gate\n  slowly".as_slice(),
+            b"  too late\n  a clock set back"
+        ]
+    );
+}
+
+#[test]
+fn a_line_is_not_cut_inside_a_character() {
+    let limits = Limits {
+        max_bytes: 5,
+        ..FREE
+    };
+    let events = run(
+        limits,
+        &[fragment(Stream::Stdout, "ab\u{1F69A}c".as_bytes(), false)],
+    );
+    assert_eq!(
+        (events[0].text.as_slice(), events[0].cut),
+        (b"ab".as_slice(), 5)
+    );
 }

@@ -1,5 +1,6 @@
 //! Whether a line goes on with the open event, from the event's state and the line's shape.
 
+use super::block::{closes, ends_element, opens};
 use super::head::{self, Attach};
 use super::shape::{Indent, Shape, Sign, is_call};
 
@@ -94,6 +95,8 @@ impl Open {
                 Sign::Traceback => Mode::Python,
                 Sign::Chain => Mode::PythonChain,
                 Sign::Caused => Mode::Error,
+                // A numbered line alone is no frame: too much else is numbered.
+                Sign::Frame if line[0].is_ascii_digit() => Mode::Plain,
                 Sign::Stack | Sign::Frame | Sign::RubyFrame => Mode::Frames,
                 Sign::Panic => Mode::Panic,
                 Sign::Goroutine => Mode::Go,
@@ -238,7 +241,7 @@ fn indented(open: &mut Open, text: &[u8], indent: Indent) -> Step {
         };
     }
     let next = match (mode, indent) {
-        (Mode::Plain | Mode::Error | Mode::Rust, Indent::Frame) => Mode::Frames,
+        (Mode::Plain | Mode::Error, Indent::Frame) => Mode::Frames,
         (Mode::Plain | Mode::Error, Indent::File) => Mode::Python,
         (Mode::Excerpt, Indent::Caret) => Mode::Caret,
         (Mode::RustHead, _) => Mode::Rust,
@@ -323,7 +326,11 @@ fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
             Mode::Error,
         ),
         Sign::Frame => joins(in_trace && live || bad, open, Mode::Frames),
-        Sign::RubyFrame => joins(adjacent && in_trace && live || bad, open, Mode::Frames),
+        Sign::RubyFrame => joins(
+            open.held_texts == 0 && in_trace && live || bad,
+            open,
+            Mode::Frames,
+        ),
         Sign::Mark => joins(
             adjacent && live && (in_trace || bad || open.lines > 1),
             open,
@@ -468,20 +475,6 @@ fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
     }
 }
 
-/// Whether the line ends with an opening bracket.
-fn opens(line: &[u8]) -> bool {
-    line.trim_ascii_end()
-        .last()
-        .is_some_and(|b| matches!(b, b'{' | b'[' | b'('))
-}
-
-/// Whether the line starts with a closing bracket, indented or not.
-fn closes(line: &[u8]) -> bool {
-    line.trim_ascii_start()
-        .first()
-        .is_some_and(|b| matches!(b, b'}' | b']' | b')'))
-}
-
 /// The mode after a line that starts a markup element; `base` is where the line lies in the event.
 fn markup(line: &[u8], base: usize) -> Mode {
     let line_start = line.len() - line.trim_ascii_start().len();
@@ -501,26 +494,4 @@ fn markup(line: &[u8], base: usize) -> Mode {
         (Ok(at), Ok(len)) if len > 0 => Mode::Markup(at, len),
         _ => Mode::Markup(0, 0),
     }
-}
-
-/// Whether the line closes the element, or is all of it.
-fn ends_element(line: &[u8], name: &[u8]) -> bool {
-    let opened = line
-        .trim_ascii()
-        .strip_prefix(b"<")
-        .and_then(|rest| rest.strip_prefix(name));
-    if opened.is_some() && line.trim_ascii_end().ends_with(b"/>") {
-        return true;
-    }
-    let mut rest = line;
-    while let Some(at) = memchr::memmem::find(rest, b"</") {
-        rest = &rest[at + 2..];
-        if rest
-            .strip_prefix(name)
-            .is_some_and(|after| matches!(after.first(), None | Some(b'>' | b' ')))
-        {
-            return true;
-        }
-    }
-    false
 }

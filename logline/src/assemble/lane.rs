@@ -142,7 +142,11 @@ impl Lane {
                 self.start(line, Shape::Text, emit);
                 return;
             }
-            if later(event.last_timestamp, line.timestamp, limits.max_wait_ms) {
+            let last = self
+                .held
+                .last()
+                .map_or(event.last_timestamp, |mark| mark.timestamp);
+            if later(last, line.timestamp, limits.max_wait_ms) {
                 self.release(limits, emit);
                 self.flush(false, emit);
             }

@@ -5,6 +5,8 @@
 //! shape decides ([`judge`]) whether the line goes on with that event, begins the next, or has to be held until a later line
 //! tells ([`lane`]). A line with a head of its own ([`head`]: a time, a level) always begins an event.
 
+mod block;
+mod code;
 mod head;
 mod judge;
 mod lane;

@@ -4,6 +4,7 @@
 //! (`panic.go`, `traceback.go`), Node `internal/errors` and `util.inspect`, .NET `Exception.ToString`, Ruby `error.c`, Rust
 //! `std::panicking` and `std::backtrace`, PHP `zend_exceptions.c`, Elixir `Exception.format` and Erlang `error_logger`.
 
+use super::code::{is_error, is_native_frame, is_place, is_ruby_error, ruby_place};
 use super::head;
 
 /// A line by itself.
@@ -19,7 +20,7 @@ pub(super) enum Shape {
     Sign(Sign),
     /// `Type: message` as languages print an uncaught error; with `true` the type is qualified as in Java.
     Error(bool),
-    /// Anything else; with `true` one word of code, such as a function's name or its call.
+    /// Anything else.
     Text,
     /// One word without white space: a function, a field, a path.
     Word,
@@ -233,19 +234,6 @@ fn is_caret(text: &[u8]) -> bool {
     text.iter().all(|b| matches!(b, b'^' | b'~' | b' '))
 }
 
-/// A line of glibc's `backtrace_symbols`: `/usr/bin/x(main+0x1f)[0x55d0c8a1]`.
-fn is_native_frame(line: &[u8]) -> bool {
-    let Some(hex) = line.strip_suffix(b"]") else {
-        return false;
-    };
-    let digits = hex
-        .iter()
-        .rev()
-        .take_while(|b| b.is_ascii_hexdigit())
-        .count();
-    hex[..hex.len() - digits].ends_with(b"[0x")
-}
-
 /// A decorated title such as `----- Native stack trace -----`, `======= Backtrace: =========`.
 fn is_stack_title(line: &[u8]) -> bool {
     const TITLES: &[&[u8]] = &[b"stack trace", b"stacktrace", b"backtrace"];
@@ -456,122 +444,6 @@ fn holds(sign: Sign, line: &[u8]) -> bool {
     }
 }
 
-/// Words with which runtimes introduce an error that nobody caught.
-const UNCAUGHT: &[&[u8]] = &[
-    b"Exception in thread ",
-    b"Uncaught ",
-    b"Unhandled exception. ",
-    b"Unhandled Exception: ",
-    b"Unhandled exception: ",
-    b"Unhandled rejection ",
-    b"PHP Fatal error:  Uncaught ",
-    b"PHP Fatal error: Uncaught ",
-    b"Fatal error: Uncaught ",
-    b"terminate called after throwing",
-];
-
-/// Whether the line is `Type: message` of an error; `true` inside where the type is qualified with dots.
-fn is_error(line: &[u8]) -> Option<bool> {
-    let mut end = 0;
-    let mut dotted = false;
-    let mut segment = 0;
-    while let Some(byte) = line.get(end) {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => {}
-            b'.' => {
-                dotted = true;
-                segment = end + 1;
-            }
-            b'$' | b'\\' | b'/' => segment = end + 1,
-            b':' if line.get(end + 1) == Some(&b':') => {
-                end += 1;
-                segment = end + 1;
-            }
-            _ => break,
-        }
-        end += 1;
-    }
-    let ends = match line.get(end..end + 2) {
-        None => end + 1 >= line.len() && matches!(line.get(end), None | Some(b':')),
-        Some(next) => matches!(next, [b':', b' '] | [b' ', b'(' | b'[' | b'{'] | b":\r"),
-    };
-    let name = &line[segment.min(end)..end];
-    const KINDS: &[&[u8]] = &[
-        b"Error",
-        b"Exception",
-        b"Throwable",
-        b"Failure",
-        b"Fault",
-        b"Interrupt",
-        b"Exit",
-        b"ExceptionGroup",
-        b"Traceback",
-    ];
-    if ends
-        && name.first().is_some_and(u8::is_ascii_uppercase)
-        && KINDS.iter().any(|kind| name.ends_with(kind))
-    {
-        return Some(dotted);
-    }
-    if UNCAUGHT.iter().any(|words| line.starts_with(words)) {
-        return Some(false);
-    }
-    is_ruby_error(line).then_some(false)
-}
-
-/// `/app/job.rb:12:in 'perform': message (RuntimeError)`.
-fn is_ruby_error(line: &[u8]) -> bool {
-    line.ends_with(b")")
-        && ruby_place(line).is_some_and(|rest| memchr::memmem::find(rest, b": ").is_some())
-}
-
-/// What follows `file.rb:12:` if the line starts so.
-fn ruby_place(line: &[u8]) -> Option<&[u8]> {
-    let window = &line[..line.len().min(256)];
-    let at = memchr::memmem::find(window, b".rb:")?;
-    if memchr::memchr(b' ', &line[..at]).is_some() {
-        return None;
-    }
-    let rest = &line[at + 4..];
-    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    rest[digits..].strip_prefix(b":in ").filter(|_| digits > 0)
-}
-
-/// A Ruby frame, or a source place with nothing behind it.
-fn place(line: &[u8]) -> Option<Shape> {
-    if ruby_place(line).is_some() {
-        let error = is_ruby_error(line);
-        return Some(if error {
-            Shape::Error(false)
-        } else {
-            Shape::Sign(Sign::RubyFrame)
-        });
-    }
-    is_place(line).then_some(Shape::Sign(Sign::Place))
-}
-
-/// `path:12` or `path:12:3` without a blank, where the path has a slash, a backslash or a scheme; or a script without a path
-/// (`[eval]:1`, `<anonymous_script>:1`).
-fn is_place(line: &[u8]) -> bool {
-    if line.len() > 512 || !line.last().is_some_and(u8::is_ascii_digit) {
-        return false;
-    }
-    let digits = line.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let Some(path) = line[..line.len() - digits].strip_suffix(b":") else {
-        return false;
-    };
-    match path {
-        [b'[', .., b']'] | [b'<', .., b'>'] => memchr::memchr2(b',', b'=', path).is_none(),
-        [b'/', ..]
-        | [_, b':', b'\\', ..]
-        | [b'n', b'o', b'd', b'e', b':', ..]
-        | [b'f', b'i', b'l', b'e', b':', ..] => {
-            !path.iter().any(|b| matches!(b, b' ' | b'\t' | b'='))
-        }
-        _ => path.starts_with(b"evalmachine."),
-    }
-}
-
 /// `rax    0x0`.
 fn is_register(line: &[u8]) -> bool {
     let name = line
@@ -593,4 +465,17 @@ pub(super) fn is_call(line: &[u8]) -> bool {
     };
     let name = &line[..open];
     line.ends_with(b")") && !name.is_empty() && memchr::memchr2(b' ', b'\t', name).is_none()
+}
+
+/// A Ruby frame, or a source place with nothing behind it.
+fn place(line: &[u8]) -> Option<Shape> {
+    if ruby_place(line).is_some() {
+        let error = is_ruby_error(line);
+        return Some(if error {
+            Shape::Error(false)
+        } else {
+            Shape::Sign(Sign::RubyFrame)
+        });
+    }
+    is_place(line).then_some(Shape::Sign(Sign::Place))
 }
