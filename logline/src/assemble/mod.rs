@@ -1,9 +1,9 @@
 //! Joins fragments into whole lines, and lines into events.
 //!
-//! The runtime's pieces of one long line are put together first ([`piece`]), each output stream for itself. Every whole line
-//! then has a shape ([`shape`]) that its first bytes tell, and with the state of the event that is open on its stream the
-//! shape decides ([`judge`]) whether the line goes on with that event, begins the next, or has to be held until a later line
-//! tells ([`lane`]). A line with a head of its own ([`head`]: a time, a level) always begins an event.
+//! The runtime's pieces of one long line are put together first (`piece`), each output stream for itself. Every whole line
+//! then has a shape (`shape`) that its first bytes tell, and with the state of the event that is open on its stream the
+//! shape decides (`judge`) whether the line goes on with that event, begins the next, or has to be held until a later line
+//! tells (`lane`). A line with a head of its own (`head`: a time, a level) always begins an event.
 
 mod block;
 mod code;
