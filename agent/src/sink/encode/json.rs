@@ -2,6 +2,9 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::{Encode, reason};
 use crate::escape::{escape_json, write_id};
 use crate::flow::{Batch, Labelled, StreamInfo};
@@ -19,11 +22,14 @@ impl Encode for Json {
         out.extend_from_slice(b"{\"line\":\"");
         let line_at = out.len();
         let unchanged = escape_json(text, out);
+        out.push(b'"');
         if !unchanged && std::str::from_utf8(text).is_err() {
-            out.extend_from_slice(b"\",\"invalid_utf8\":true,\"timestamp\":");
-        } else {
-            out.extend_from_slice(b"\",\"timestamp\":");
+            // The line stays readable above, and is kept byte for byte here.
+            out.extend_from_slice(b",\"line_base64\":\"");
+            out.extend_from_slice(BASE64_STANDARD.encode(text).as_bytes());
+            out.push(b'"');
         }
+        out.extend_from_slice(b",\"timestamp\":");
         match event.timestamp {
             Some(timestamp) => {
                 out.push(b'"');
