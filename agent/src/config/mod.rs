@@ -7,3 +7,6 @@ mod error;
 
 pub use checked::{Checked, PackChoice, Telemetry};
 pub use error::ConfigError;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod batch;
 mod labels;
 mod lines;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod worker;
 
