@@ -36,6 +36,22 @@ pub struct Fragment<'a> {
     pub partial: bool,
     /// What the container wrote, without its line ending.
     pub text: Cow<'a, [u8]>,
+    /// Bytes of it that whoever read it could not keep; 0 for a whole line.
+    pub cut_bytes: u64,
+}
+
+impl Fragment<'_> {
+    /// Cuts the text at `max_bytes` and counts the rest.
+    pub fn cut_to(&mut self, max_bytes: usize) {
+        if self.text.len() > max_bytes {
+            let kept = boundary(&self.text, max_bytes);
+            self.cut_bytes += (self.text.len() - kept) as u64;
+            match &mut self.text {
+                Cow::Borrowed(text) => *text = &text[..kept],
+                Cow::Owned(text) => text.truncate(kept),
+            }
+        }
+    }
 }
 
 /// One or more lines that belong together, borrowed from the assembler's buffers.
@@ -57,4 +73,13 @@ pub struct EventRef<'a> {
     pub start: u64,
     /// Position just after the last byte of the event in its source.
     pub end: u64,
+}
+
+/// The largest cut at or below `max` that does not part a UTF-8 character.
+pub(crate) fn boundary(text: &[u8], max: usize) -> usize {
+    let is_start = |at: &usize| text[*at] & 0xC0 != 0x80;
+    (max.saturating_sub(3)..=max)
+        .rev()
+        .find(is_start)
+        .unwrap_or(max)
 }

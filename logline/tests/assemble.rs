@@ -106,6 +106,7 @@ fn own(event: EventRef<'_>) -> Owned {
 
 fn fragment(stream: Stream, text: &[u8], partial: bool) -> Fragment<'_> {
     Fragment {
+        cut_bytes: 0,
         timestamp: None,
         stream,
         partial,
@@ -470,6 +471,7 @@ fn lines_that_the_runtime_received_far_apart_are_not_joined_however_late_they_ar
         (12, "  a clock set back"),
     ] {
         let fragment = Fragment {
+            cut_bytes: 0,
             timestamp: at(second),
             ..fragment(Stream::Stdout, line.as_bytes(), false)
         };

@@ -90,6 +90,7 @@ impl Flow {
             labels,
             texts: Vec::new(),
             stats: Stats::default(),
+            max_bytes: settings.assemble.max_bytes,
         };
         Self {
             settings,
@@ -248,6 +249,8 @@ struct Labeller {
     /// By template index.
     texts: Vec<Option<Arc<TemplateText>>>,
     stats: Stats,
+    /// Bytes kept of an event that is not joined.
+    max_bytes: usize,
 }
 
 impl Labeller {
@@ -261,21 +264,23 @@ impl Labeller {
         batch: &mut Batch,
     ) {
         self.stats.lines += 1;
-        let (fragment, malformed) = decode::decode(line.bytes, wrapper);
+        let (mut fragment, malformed) = decode::decode(line.bytes, wrapper);
         if let Some(reason) = malformed {
             self.stats.malformed(reason);
         }
+        fragment.cut_bytes += line.cut_bytes;
         match assembler {
             Some(assembler) => assembler.push(&fragment, line.span, now_ms, &mut |event| {
                 self.event(info, &event, batch)
             }),
             None => {
+                fragment.cut_to(self.max_bytes);
                 let event = EventRef {
                     timestamp: fragment.timestamp,
                     stream: fragment.stream,
                     text: &fragment.text,
                     lines: 1,
-                    cut_bytes: line.cut_bytes,
+                    cut_bytes: fragment.cut_bytes,
                     partial: fragment.partial,
                     start: line.span.start,
                     end: line.span.end,

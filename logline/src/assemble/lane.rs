@@ -4,7 +4,7 @@ use super::judge::{self, Open, Step};
 use super::piece::Pieces;
 use super::shape::{self, Shape};
 use super::{Limits, Span};
-use crate::event::{EventRef, Stream};
+use crate::event::{EventRef, Stream, boundary};
 use crate::time::Timestamp;
 
 /// An event that keeps growing is emitted after this many times the longest wait for a line.
@@ -319,13 +319,4 @@ fn later(last: Option<Timestamp>, next: Option<Timestamp>, max_wait_ms: u64) -> 
     };
     let gap_ms = next.0.saturating_sub(last.0) / 1_000_000;
     u64::try_from(gap_ms).is_ok_and(|gap| gap > max_wait_ms)
-}
-
-/// The largest cut at or below `max` that does not part a UTF-8 character.
-fn boundary(text: &[u8], max: usize) -> usize {
-    let is_start = |at: &usize| text[*at] & 0xC0 != 0x80;
-    (max.saturating_sub(3)..=max)
-        .rev()
-        .find(is_start)
-        .unwrap_or(max)
 }

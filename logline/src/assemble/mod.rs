@@ -97,7 +97,7 @@ impl Assembler {
         }
         let line = Line {
             text: &fragment.text,
-            cut: 0,
+            cut: fragment.cut_bytes,
             span,
             timestamp: fragment.timestamp,
         };

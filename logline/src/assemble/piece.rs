@@ -35,7 +35,7 @@ impl Pieces {
         let room = max_bytes.saturating_sub(self.text.len());
         let kept = fragment.text.len().min(room);
         self.text.extend_from_slice(&fragment.text[..kept]);
-        self.cut += (fragment.text.len() - kept) as u64;
+        self.cut += (fragment.text.len() - kept) as u64 + fragment.cut_bytes;
         // `\r` and `\n` are one line ending; a cut between them does not make the `\r` text.
         if !fragment.partial
             && fragment.text.is_empty()

@@ -48,6 +48,7 @@ pub(super) fn decode(line: &[u8]) -> Result<Fragment<'_>, Malformed> {
         _ => text,
     };
     Ok(Fragment {
+        cut_bytes: 0,
         timestamp,
         stream,
         partial,

@@ -36,6 +36,7 @@ fn usual(line: &[u8]) -> Option<Fragment<'_>> {
     };
     let time = rest.strip_prefix(b"\",\"time\":\"")?.strip_suffix(b"\"}")?;
     Some(Fragment {
+        cut_bytes: 0,
         timestamp: rfc3339::parse(time)?,
         stream,
         partial: false,
@@ -110,6 +111,7 @@ impl<'a> Fields<'a> {
             None => None,
         };
         Ok(Fragment {
+            cut_bytes: 0,
             timestamp,
             stream,
             partial,

@@ -107,6 +107,7 @@ pub fn decode(line: &[u8], wrapper: Wrapper) -> (Fragment<'_>, Option<Malformed>
 
 fn plain(line: &[u8], stream: Stream) -> Fragment<'_> {
     Fragment {
+        cut_bytes: 0,
         timestamp: None,
         stream,
         partial: false,
@@ -126,6 +127,7 @@ fn api(frame: &[u8], stream: Stream) -> (Fragment<'_>, Option<Malformed>) {
         None => (None, body, Some(Malformed::Time)),
     };
     let fragment = Fragment {
+        cut_bytes: 0,
         timestamp,
         stream,
         partial: whole.is_none(),
