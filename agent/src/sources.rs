@@ -50,7 +50,10 @@ pub fn spawn(
     if chosen.docker {
         threads.push(
             docker::spawn(
-                docker_config(config),
+                docker::Config {
+                    skip_pods: chosen.pods_in_files,
+                    ..docker_config(config)
+                },
                 sender.clone(),
                 shutdown.clone(),
                 Arc::clone(counters),
@@ -82,6 +85,8 @@ pub fn spawn(
 struct Chosen {
     files: Vec<String>,
     docker: bool,
+    /// Containers of pods are among the files.
+    pods_in_files: bool,
 }
 
 fn choose(config: &Checked, health: &Health) -> Chosen {
@@ -91,6 +96,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
         return Chosen {
             files: include.clone(),
             docker: config.sources.docker.enabled == Switch::On,
+            pods_in_files: include.iter().any(|path| path.contains("/pods/")),
         };
     }
     let places = Places {
@@ -134,6 +140,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
     Chosen {
         files: found.files,
         docker,
+        pods_in_files: found.pods_in_files,
     }
 }
 

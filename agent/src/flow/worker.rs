@@ -229,10 +229,10 @@ impl Worker {
 
 /// The engine's streams have no byte offsets; the frame's second and its number in that second grow like one.
 fn span_of(position: docker::Position) -> Span {
-    let second = u64::try_from(position.latest_ns.div_euclid(1_000_000_000)).unwrap_or_default();
-    let end = (second << 32) | u64::from(position.seen);
+    // One container writes hardly two frames in one nanosecond, and equal ones are told apart.
+    let start = u64::try_from(position.last_ns).unwrap_or_default() + u64::from(position.repeats);
     Span {
-        start: end.saturating_sub(1),
-        end,
+        start,
+        end: start + 1,
     }
 }

@@ -131,6 +131,8 @@ pub enum Closed {
     Vanished,
     /// Reading failed for good.
     Failed,
+    /// The container was renamed; it goes on under a new id.
+    Renamed,
     /// The container was removed, or is no longer to be followed.
     ContainerGone,
 }
@@ -146,6 +148,7 @@ impl Closed {
             Self::Deleted => "deleted",
             Self::Vanished => "vanished",
             Self::Failed => "failed",
+            Self::Renamed => "renamed",
             Self::ContainerGone => "container_gone",
         }
     }

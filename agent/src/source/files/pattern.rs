@@ -76,6 +76,12 @@ impl Patterns {
         })
     }
 
+    /// How many paths match now, those of files that cannot be read among them.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        super::walk::count(self)
+    }
+
     pub(super) fn include(&self) -> &[Include] {
         &self.include
     }

@@ -38,6 +38,25 @@ pub(super) fn walk(patterns: &Patterns, visitor: &mut dyn Visitor) {
     }
 }
 
+/// How many paths match now.
+pub(super) fn count(patterns: &Patterns) -> usize {
+    struct Count(usize);
+    impl Visitor for Count {
+        fn directory(&mut self, _: &Path, _: &Part) {}
+        fn matched(&mut self, _: &Path, _: &Metadata) {
+            self.0 += 1;
+        }
+        fn failed(&mut self, _: &Path, _: &io::Error) {}
+        fn wants(&self) -> Option<&HashSet<u64>> {
+            None
+        }
+        fn wanted(&mut self, _: &Path) {}
+    }
+    let mut count = Count(0);
+    walk(patterns, &mut count);
+    count.0
+}
+
 struct Walk<'a> {
     patterns: &'a Patterns,
     visitor: &'a mut dyn Visitor,
