@@ -109,7 +109,7 @@ pub fn escape_terminal(text: &[u8], indent: Option<&str>, out: &mut Vec<u8>) {
                 }
                 ('\t', Some(_)) => out.extend_from_slice(b"    "),
                 _ if is_harmful(character) => {
-                    out.extend(character.escape_default().map(|c| c as u8))
+                    out.extend(character.escape_default().map(|c| c as u8));
                 }
                 _ => {
                     let mut buffer = [0; 4];

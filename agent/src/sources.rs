@@ -116,7 +116,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
         Ok(version) => health.fine("docker", format!("engine {version}")),
         // A host without an engine is no fault, unless the configuration counts on one.
         Err(why) if config.sources.docker.enabled == Switch::On => {
-            health.broken("docker", why.to_string())
+            health.broken("docker", why.to_string());
         }
         Err(why) => health.fine("docker", format!("not followed: {why}")),
     }

@@ -221,7 +221,7 @@ impl Printer {
             out: head.to_vec(),
         };
         match format {
-            Format::Json => events(Box::new(Json::default()), b""),
+            Format::Json => events(Box::<Json>::default(), b""),
             Format::Pretty => events(
                 Box::new(Pretty {
                     colour,

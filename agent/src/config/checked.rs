@@ -141,7 +141,7 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         pack: PackChoice::parse(&raw.classify.pack),
         max_templates: raw.classify.max_templates,
         stdout: raw.sinks.stdout.enabled.then_some(raw.sinks.stdout.format),
-        telemetry: telemetry(name, raw.telemetry)?,
+        telemetry: telemetry(name, &raw.telemetry)?,
         log_level: raw.log.level,
         log_format: raw.log.format,
         drain_timeout: Duration::from_secs(raw.drain_timeout_seconds),
@@ -149,7 +149,7 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
     })
 }
 
-fn telemetry(name: &str, raw: super::raw::Telemetry) -> Result<Option<Telemetry>, ConfigError> {
+fn telemetry(name: &str, raw: &super::raw::Telemetry) -> Result<Option<Telemetry>, ConfigError> {
     if raw.listen.is_empty() {
         return Ok(None);
     }

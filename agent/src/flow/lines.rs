@@ -127,7 +127,7 @@ mod tests {
                 line.span.start,
                 line.span.end,
                 line.cut_bytes,
-            ))
+            ));
         };
         for chunk in chunks {
             splitter.push(offset, chunk, &mut each);

@@ -271,7 +271,7 @@ impl Labeller {
         fragment.cut_bytes += line.cut_bytes;
         match assembler {
             Some(assembler) => assembler.push(&fragment, line.span, now_ms, &mut |event| {
-                self.event(info, &event, batch)
+                self.event(info, &event, batch);
             }),
             None => {
                 fragment.cut_to(self.max_bytes);
@@ -305,7 +305,7 @@ impl Labeller {
                 join.then_some(&mut *assembler),
                 now_ms,
                 batch,
-            )
+            );
         });
         assembler.finish(&mut |event| self.event(info, &event, batch));
     }

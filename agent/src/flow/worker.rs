@@ -138,7 +138,7 @@ impl Worker {
                 );
             }
             Message::Bytes { id, offset, bytes } => {
-                self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch)
+                self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch);
             }
             Message::Record {
                 id,

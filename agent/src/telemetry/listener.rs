@@ -24,7 +24,6 @@ pub struct Telemetry {
 }
 
 /// The pages, to be served on any listener.
-#[must_use]
 pub fn router(telemetry: Telemetry) -> Router {
     Router::new()
         .route("/metrics", get(metrics))

@@ -41,7 +41,7 @@ impl Encode for Json {
         // Most messages are the tail of a line that needed no escapes: the escaped line has it already.
         match event.message.offset_in(event.text).filter(|_| unchanged) {
             Some(offset) => {
-                out.extend_from_within(line_at + offset..line_at + offset + event.message.len())
+                out.extend_from_within(line_at + offset..line_at + offset + event.message.len());
             }
             None => {
                 escape_json(batch.get(event.message), out);
