@@ -203,6 +203,14 @@ const LINES: &[&str] = &[
     "\"main\" #1 prio=5 tid=0x1",
     "word",
     "DETAIL:  x",
+    "| a |",
+    "+---+",
+    "==7==x",
+    "SEVERE: x",
+    "Mar 14, 2026 9:26:53 AM a.B c",
+    "2026-03-14 09:26:53 INFO R : ",
+    "Unhandled exception:",
+    "10 gates",
 ];
 
 fn lines() -> impl Strategy<Value = Vec<(bool, Vec<u8>)>> {

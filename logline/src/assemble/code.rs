@@ -6,7 +6,8 @@ const UNCAUGHT: &[&[u8]] = &[
     b"Uncaught ",
     b"Unhandled exception. ",
     b"Unhandled Exception: ",
-    b"Unhandled exception: ",
+    b"Unhandled exception:",
+    b"Fatal error: exception ",
     b"Unhandled rejection ",
     b"PHP Fatal error:  Uncaught ",
     b"PHP Fatal error: Uncaught ",
@@ -51,12 +52,15 @@ pub(super) fn is_error(line: &[u8]) -> Option<bool> {
         b"Interrupt",
         b"Exit",
         b"ExceptionGroup",
-        b"Traceback",
     ];
     if ends
         && name.first().is_some_and(u8::is_ascii_uppercase)
         && KINDS.iter().any(|kind| name.ends_with(kind))
     {
+        return Some(dotted);
+    }
+    // The wrapper around a traceback from another process: `multiprocessing.pool.RemoteTraceback:`.
+    if name.ends_with(b"Traceback") && name.len() > 9 && line.get(end) == Some(&b':') {
         return Some(dotted);
     }
     // Ruby's `Module::Name (message):`, whatever the name.

@@ -150,7 +150,31 @@ fn is_bracketed(line: &[u8]) -> bool {
     };
     let after = inner[close + 1..].trim_ascii_start();
     let after = after.strip_prefix(b"[").unwrap_or(after);
-    level_word(after).is_some() || after.first().is_some_and(u8::is_ascii_digit) && is_time(after)
+    level_word(after).is_some()
+        || after.first().is_some_and(u8::is_ascii_digit) && (is_time(after) || has_clock(after))
+}
+
+/// A time of day within the first bytes.
+fn has_clock(text: &[u8]) -> bool {
+    let form = |w: &[u8]| {
+        w[0] == b':' && w[3] == b':' && [1, 2, 4, 5].iter().all(|at| w[*at].is_ascii_digit())
+    };
+    text[..text.len().min(40)].windows(6).any(form)
+}
+
+/// `SEVERE: message`: a level in capitals and a colon, nothing else for a head.
+pub(super) fn is_level_line(line: &[u8]) -> bool {
+    line[0].is_ascii_uppercase()
+        && level_word(line).is_some_and(|(_, len)| line[len..].starts_with(b": "))
+}
+
+/// The first of the two lines of `java.util.logging`: `Mar 14, 2026 9:26:53 AM com.acme.Gate open`.
+pub(super) fn is_jul(line: &[u8]) -> bool {
+    let window = &line[..line.len().min(40)];
+    is_date_words(line)
+        && [b" AM ", b" PM "]
+            .iter()
+            .any(|half| memchr::memmem::find(window, *half).is_some())
 }
 
 /// A whole JSON object on one line.

@@ -57,6 +57,8 @@ enum Mode {
     Caret,
     /// A report of Elixir or Erlang.
     Report,
+    /// A message that begins beneath its head: `... Reporter : `, a blank line, then text.
+    Essay,
     /// A block of JSON that began with its bracket.
     Block,
     /// A markup element; the name of its root lies at these bytes of the event.
@@ -208,10 +210,18 @@ impl Open {
     }
 }
 
+/// Whether the drawing of the last line goes on in this one: rows and rules of a table, or the same first bytes.
+fn is_same_drawing(last: Option<&[u8]>, line: &[u8]) -> bool {
+    match (last.and_then(<[u8]>::first), line.first()) {
+        (Some(b'+' | b'|'), Some(b'+' | b'|')) => true,
+        (last, first) => last == first,
+    }
+}
+
 /// Decides. `text` is what the open event holds so far, held lines left out.
 pub(super) fn judge(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
     open.next = open.mode;
-    if open.mode == Mode::Quoted && shape != Shape::Head {
+    if open.mode == Mode::Quoted && !matches!(shape, Shape::Head | Shape::Sign(Sign::JulLevel)) {
         let ends = shape == Shape::Sign(Sign::Triple);
         return open.to(if ends { Mode::PythonEnd } else { Mode::Quoted });
     }
@@ -336,19 +346,34 @@ fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
             open,
             Mode::Frames,
         ),
-        Sign::Stack => joins(
-            live && (adjacent || in_trace) || mode == Mode::Rust,
-            open,
-            if mode == Mode::Rust {
+        Sign::Stack => {
+            // A decorated title may as well stand above something of its own.
+            let named = line.first().is_some_and(u8::is_ascii_alphabetic) || attach == Attach::Bad;
+            let next = if mode == Mode::Rust {
                 mode
             } else {
                 Mode::Frames
-            },
-        ),
+            };
+            joins(
+                mode == Mode::Rust || live && (adjacent && named || in_trace),
+                open,
+                next,
+            )
+        }
         Sign::Hash => joins(
             adjacent && (text.get(open.last) == Some(&b'#') || mode == Mode::Frames),
             open,
             mode,
+        ),
+        Sign::Drawn => joins(
+            adjacent && is_same_drawing(text.get(open.last..), line),
+            open,
+            mode,
+        ),
+        Sign::JulLevel => joins(
+            open.lines == 1 && adjacent && head::is_jul(text),
+            open,
+            Mode::Plain,
         ),
         Sign::Panic => {
             // The runtime's remark before the panic itself.
@@ -440,6 +465,9 @@ fn error(open: &mut Open, text: &[u8], qualified: bool) -> Step {
         Mode::Caret => open.to(Mode::Error),
         Mode::RustHead => open.to(Mode::Rust),
         Mode::Panic => open.hold_if(open.held_texts < MAX_MESSAGE),
+        // `Unhandled exception:` and the like, with the error beneath.
+        Mode::Error if open.is_adjacent() && text.ends_with(b":") => open.to(Mode::Error),
+        Mode::Essay => open.to(Mode::Essay),
         Mode::Plain if open.is_adjacent() => {
             let (attach, headed) = open.attach(text);
             match attach {
@@ -466,6 +494,17 @@ fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
         Mode::Excerpt => open.hold_if(open.held_texts < MAX_EXCERPT),
         Mode::Go | Mode::Frames | Mode::PythonEnd => {
             open.hold_if(shape == Shape::Word && open.held_texts == 0)
+        }
+        Mode::Essay => open.to(Mode::Essay),
+        Mode::Plain if open.lines == 1 && open.held_blanks > 0 && open.held_texts == 0 => {
+            let (attach, headed) = open.attach(text);
+            let begins =
+                headed && attach != Attach::Closed && text.trim_ascii_end().ends_with(b":");
+            if begins {
+                open.to(Mode::Essay)
+            } else {
+                open.hold_if(headed && attach == Attach::Bad)
+            }
         }
         Mode::Plain => match open.attach(text) {
             (Attach::Bad, true) => open.hold_if(may_go_on),

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// An event that keeps growing is emitted after this many times the longest wait for a line.
 const MAX_AGE_WAITS: u64 = 10;
 
+/// Capacity that a quiet stream keeps of each buffer.
+const KEPT_BYTES: usize = 256;
+
 /// A whole line on its way into an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
@@ -105,6 +108,11 @@ impl Lane {
         }
         self.release(limits, emit);
         self.flush(partial, emit);
+        // Nothing is open any more, and thousands of quiet streams must not keep what their longest event took.
+        self.text.clear();
+        self.text.shrink_to(KEPT_BYTES);
+        self.spare_text.shrink_to(KEPT_BYTES);
+        self.pieces.shrink_to(KEPT_BYTES);
     }
 
     /// Takes the next whole line.

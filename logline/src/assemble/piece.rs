@@ -62,4 +62,9 @@ impl Pieces {
         text.clear();
         self.text = text;
     }
+
+    /// Gives back memory beyond `capacity` bytes. Nothing may be open.
+    pub(super) fn shrink_to(&mut self, capacity: usize) {
+        self.text.shrink_to(capacity);
+    }
 }

@@ -66,6 +66,10 @@ pub(super) enum Sign {
     Stack,
     /// A comment sign, as in the JVM's fatal error block.
     Hash,
+    /// A line of a drawing that goes on from line to line: a table, a box, a sanitizer's `==77==`.
+    Drawn,
+    /// The `SEVERE: message` that `java.util.logging` puts beneath its line of time and place.
+    JulLevel,
     /// The start of a Go panic: `panic: `, `fatal error: `, `SIGQUIT: `.
     Panic,
     /// `goroutine 1 [running]:`, `runtime stack:`.
@@ -116,6 +120,10 @@ pub(super) fn of(line: &[u8]) -> Shape {
         b'^' | b'~' if is_caret(line) => Shape::Indented(Indent::Caret),
         b'0'..=b'9' if is_numbered(line, b':') => Shape::Sign(Sign::Frame),
         b'-' | b'=' | b'<' | b'*' if is_stack_title(line) => Shape::Sign(Sign::Stack),
+        b'|' | b'+' | 0xE2 if is_drawn(line) => Shape::Sign(Sign::Drawn),
+        b'=' if line.starts_with(b"==") && line.get(2).is_some_and(u8::is_ascii_digit) => {
+            Shape::Sign(Sign::Drawn)
+        }
         b'0'..=b'9' | b':' | b'=' => plain_or_head(line),
         b'A'..=b'Z' | b'a'..=b'z' => word(line, *first),
         b'[' => bracket(line),
@@ -234,6 +242,14 @@ fn is_caret(text: &[u8]) -> bool {
     text.iter().all(|b| matches!(b, b'^' | b'~' | b' '))
 }
 
+/// A row or a rule of a table, or a line that starts with a box drawing character (U+2500 to U+257F).
+fn is_drawn(line: &[u8]) -> bool {
+    matches!(
+        line,
+        [b'|', ..] | [b'+', b'-' | b'=', ..] | [0xE2, 0x94 | 0x95, ..]
+    )
+}
+
 /// A decorated title such as `----- Native stack trace -----`, `======= Backtrace: =========`.
 fn is_stack_title(line: &[u8]) -> bool {
     const TITLES: &[&[u8]] = &[b"stack trace", b"stacktrace", b"backtrace"];
@@ -310,13 +326,20 @@ fn lookup(signs: &[(&[u8], Sign)], line: &[u8]) -> Option<Sign> {
 /// The signs that begin with a letter, by that letter.
 fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
     match first {
-        b'A' => &[(b"Ancestors: ", Sign::Report), (b"Args: ", Sign::Report)],
+        b'A' => &[
+            (b"Ancestors: ", Sign::Report),
+            (b"Args: ", Sign::Report),
+            (b"Arguments: ", Sign::Detail),
+        ],
         b'B' => &[(b"Backtrace:", Sign::Stack)],
         b'C' => &[
             (b"Caused by:", Sign::Caused),
             (b"Caused by ", Sign::Caused),
             (b"CONTEXT:  ", Sign::Detail),
             (b"Client #PID", Sign::Report),
+            (b"Call stack:", Sign::Stack),
+            (b"CallStack (from", Sign::Stack),
+            (b"Called from ", Sign::Mark),
         ],
         b'D' => &[
             (b"During handling of the above exception", Sign::Chain),
@@ -338,6 +361,7 @@ fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
         ],
         b'M' => &[
             (b"Message Queue Length: ", Sign::Report),
+            (b"Message: ", Sign::Detail),
             (b"Messages: ", Sign::Report),
         ],
         b'N' => &[
@@ -356,6 +380,9 @@ fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
             (b"Queue Length: ", Sign::Report),
         ],
         b'R' => &[
+            (b"Raised at ", Sign::Mark),
+            (b"Raised by ", Sign::Mark),
+            (b"Re-raised at ", Sign::Mark),
             (b"Reductions: ", Sign::Report),
             (b"Restart: ", Sign::Report),
         ],
@@ -388,7 +415,7 @@ fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
         b'E' => &[(b"Emitted '", Sign::Mark)],
         b'W' => &[(b"Wrapped by:", Sign::Caused)],
         b'a' => &[(b"at ", Sign::Frame)],
-        b'c' => &[(b"created by ", Sign::Crash)],
+        b'c' => &[(b"created by ", Sign::Crash), (b"coroutine ", Sign::Mark)],
         b'e' => &[(b"exit status ", Sign::Crash)],
         b'f' => &[(b"fatal error: ", Sign::Panic), (b"from ", Sign::Frame)],
         b'g' => &[(b"goroutine ", Sign::Goroutine)],
@@ -400,6 +427,7 @@ fn signs(first: u8) -> &'static [(&'static [u8], Sign)] {
         ],
         b's' => &[
             (b"stack backtrace:", Sign::Stack),
+            (b"stack traceback:", Sign::Stack),
             (b"stack trace:", Sign::Stack),
         ],
         b't' => &[(b"thread '", Sign::Rust)],
@@ -415,7 +443,12 @@ fn word(line: &[u8], first: u8) -> Shape {
         return Shape::Sign(sign);
     }
     if head::own(line) {
-        return Shape::Head;
+        let jul = head::is_level_line(line);
+        return if jul {
+            Shape::Sign(Sign::JulLevel)
+        } else {
+            Shape::Head
+        };
     }
     if let Some(qualified) = is_error(line) {
         return Shape::Error(qualified);
