@@ -1,5 +1,7 @@
 //! The engine against a model that tries every rule on every line with no automaton, no key literals and no short cuts.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use logline::{
     event::Stream,
     level::Level,

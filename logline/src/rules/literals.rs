@@ -259,33 +259,39 @@ pub(super) fn cost(set: &[Vec<u8>]) -> f64 {
 }
 
 /// Bits of information in `literal`, in lower case, among log lines: about -log2 of how often it starts at a given byte.
+pub(super) fn rarity(literal: &[u8]) -> f64 {
+    byte_bits(literal).iter().sum()
+}
+
+/// The information in each byte of `literal`, in bits.
 ///
 /// Common words count as a whole, other letters one by one with less than their single-letter information, since
 /// neighbouring letters depend on each other.
-pub(super) fn rarity(literal: &[u8]) -> f64 {
-    let mut bits = 0.0;
-    let mut at = 0;
-    while at < literal.len() {
-        let end = literal[at..]
+pub(super) fn byte_bits(literal: &[u8]) -> Vec<f64> {
+    let mut bits = Vec::with_capacity(literal.len());
+    while let Some(&byte) = literal.get(bits.len()) {
+        let rest = &literal[bits.len()..];
+        let word = rest
             .iter()
-            .position(|byte| !byte.is_ascii_lowercase())
-            .map_or(literal.len(), |length| at + length);
-        if end > at {
-            let letters: f64 = literal[at..end].iter().map(|byte| letter_bits(*byte)).sum();
-            bits += COMMON_WORDS
-                .iter()
-                .find(|(word, _)| word.as_bytes() == &literal[at..end])
-                .map_or(letters, |(_, bits)| bits.min(letters));
-            at = end;
+            .take_while(|byte| byte.is_ascii_lowercase())
+            .count();
+        if word > 0 {
+            let common = COMMON_WORDS
+                .binary_search_by(|(common, _)| common.as_bytes().cmp(&rest[..word]))
+                .map_or(f64::MAX, |index| COMMON_WORDS[index].1 / word as f64);
+            bits.extend(
+                rest[..word]
+                    .iter()
+                    .map(|letter| letter_bits(*letter).min(common)),
+            );
         } else {
-            bits += match literal[at] {
+            bits.push(match byte {
                 b' ' => 1.0,
                 b'0'..=b'9' => 2.5,
                 b'.' | b':' | b'=' | b'-' | b'/' | b'"' | b',' | b'_' => 2.0,
                 byte if byte >= 0x80 => 4.0,
                 _ => 3.5,
-            };
-            at += 1;
+            });
         }
     }
     bits
@@ -484,6 +490,11 @@ mod tests {
         for pattern in [r"\d+", r"a|b\w", r"foo|\d+", r"(?:foo)?", r".*", r"x"] {
             assert_eq!(sets(pattern), None, "{pattern}");
         }
+    }
+
+    #[test]
+    fn common_words_are_sorted_for_the_binary_search() {
+        assert!(super::COMMON_WORDS.is_sorted_by(|a, b| a.0 < b.0));
     }
 
     #[test]
