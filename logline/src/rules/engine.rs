@@ -1,13 +1,10 @@
 //! All rules of a pack over one line: one pass for the literals, then only the rules whose literals occurred.
 
-use std::{cmp::Reverse, collections::HashMap};
-
 use super::{
+    compile::{KeyLiterals, Tables},
     error::PackError,
-    literals::{self, Required},
-    pack::{Category, Pack, Rule, Scope},
-    rule::{Compiled, Key},
-    scan::Scanner,
+    pack::{Category, Pack, Scope},
+    rule::Seen,
 };
 use crate::{event::Stream, level::Level};
 
@@ -68,142 +65,33 @@ pub struct Explanation {
     pub span: (usize, usize),
 }
 
-/// The literals that make a rule be looked at.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeyLiterals {
-    /// In lower case; one of them occurs wherever the rule matches. Empty for a rule that requires none.
-    pub literals: Vec<String>,
-    /// How often one of them is expected to begin at a given byte of a log, by a rough estimate.
-    pub frequency: f64,
-}
-
-impl KeyLiterals {
-    /// Whether they are expected so often that the rule is looked at for a good part of all lines.
-    #[must_use]
-    pub fn is_common(&self) -> bool {
-        self.frequency > 1.0 / 512.0
-    }
-}
-
 /// Memory for [`RuleSet::decide`], one per thread, kept from line to line. It carries nothing from one line to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// One bit per rule, in rank order.
     candidates: Vec<u64>,
+    /// The literals that occur in the line.
+    in_line: Seen,
+    /// The literals that occur in the message.
+    in_message: Seen,
 }
 
 /// The rules of a pack, ready to run. Shared freely between threads.
 #[derive(Debug)]
 pub struct RuleSet {
     categories: Box<[Category]>,
-    /// In rank order: the first that holds decides.
-    rules: Box<[Compiled]>,
-    /// Rank of each rule by its index in the pack.
-    ranks: Box<[u32]>,
-    scanner: Scanner,
-    /// For each literal, the ranks of the rules that it makes candidates: those that read the line...
-    line_rules: Lists,
-    /// ...and those that read the message.
-    message_rules: Lists,
-    /// Rules without a required literal, one bit each.
-    always: Box<[u64]>,
-    /// The literals of each rule, by rank.
-    keys: Box<[KeyLiterals]>,
-    /// Whether any rule reads the message.
-    reads_messages: bool,
-}
-
-/// A list of numbers per literal, all in one piece of memory.
-#[derive(Debug, Default)]
-struct Lists {
-    starts: Box<[u32]>,
-    items: Box<[u32]>,
-}
-
-impl Lists {
-    fn new(lists: &[Vec<u32>]) -> Self {
-        let mut starts = vec![0];
-        let mut items = Vec::new();
-        for list in lists {
-            items.extend_from_slice(list);
-            starts.push(u32::try_from(items.len()).unwrap_or(u32::MAX));
-        }
-        Self {
-            starts: starts.into_boxed_slice(),
-            items: items.into_boxed_slice(),
-        }
-    }
-
-    fn of(&self, literal: usize) -> &[u32] {
-        match (self.starts.get(literal), self.starts.get(literal + 1)) {
-            (Some(&start), Some(&end)) => &self.items[start as usize..end as usize],
-            _ => &[],
-        }
-    }
+    tables: Tables,
 }
 
 impl RuleSet {
     /// Makes a pack's rules ready.
     ///
     /// # Errors
-    /// Where all literals together are too many for one automaton.
+    /// Where all literals together are too many for the scanner.
     pub fn compile(pack: &Pack) -> Result<Self, PackError> {
-        let mut order: Vec<(usize, &Rule)> = pack.rules().iter().enumerate().collect();
-        order.sort_by_key(|(index, rule)| (Reverse(rule.priority), rule.category, *index));
-
-        let mut ids: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut literals: Vec<Vec<u8>> = Vec::new();
-        let mut line_lists: Vec<Vec<u32>> = Vec::new();
-        let mut message_lists: Vec<Vec<u32>> = Vec::new();
-        let mut always = vec![0; order.len().div_ceil(64)];
-        let mut rules = Vec::with_capacity(order.len());
-        let mut keys = Vec::with_capacity(order.len());
-        let mut ranks = vec![0; order.len()];
-        for (rank, (index, rule)) in order.into_iter().enumerate() {
-            let number = u32::try_from(rank).unwrap_or(u32::MAX);
-            ranks[index] = number;
-            let (key, set) = key_of(rule);
-            keys.push(KeyLiterals {
-                literals: set
-                    .iter()
-                    .map(|literal| String::from_utf8_lossy(literal).into_owned())
-                    .collect(),
-                frequency: if set.is_empty() {
-                    1.0
-                } else {
-                    literals::cost(&set)
-                },
-            });
-            if key == Key::Nothing {
-                always[rank / 64] |= 1 << (rank % 64);
-            }
-            for literal in set {
-                let id = *ids.entry(literal).or_insert_with_key(|literal| {
-                    literals.push(literal.clone());
-                    line_lists.push(Vec::new());
-                    message_lists.push(Vec::new());
-                    literals.len() - 1
-                });
-                let list = match rule.scope {
-                    Scope::Line => &mut line_lists[id],
-                    Scope::Message => &mut message_lists[id],
-                };
-                if list.last() != Some(&number) {
-                    list.push(number);
-                }
-            }
-            rules.push(Compiled::new(rule, index, key));
-        }
         Ok(Self {
             categories: pack.taxonomy.categories.clone().into_boxed_slice(),
-            reads_messages: rules.iter().any(|rule| rule.scope == Scope::Message),
-            rules: rules.into_boxed_slice(),
-            ranks: ranks.into_boxed_slice(),
-            scanner: Scanner::new(&literals)?,
-            line_rules: Lists::new(&line_lists),
-            message_rules: Lists::new(&message_lists),
-            always: always.into_boxed_slice(),
-            keys: keys.into_boxed_slice(),
+            tables: Tables::new(pack)?,
         })
     }
 
@@ -216,22 +104,23 @@ impl RuleSet {
     /// The id of a rule by its index in the pack; empty for an index that the pack does not have.
     #[must_use]
     pub fn rule_id(&self, index: usize) -> &str {
-        self.ranks
+        self.tables
+            .ranks
             .get(index)
-            .and_then(|rank| self.rules.get(*rank as usize))
+            .and_then(|rank| self.tables.rules.get(*rank as usize))
             .map_or("", |rule| &rule.id)
     }
 
     /// How many rules there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rules.len()
+        self.tables.rules.len()
     }
 
     /// Whether there are no rules.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.tables.rules.is_empty()
     }
 
     /// The verdict of the first rule, in rank order, whose conditions all hold; none where no rule's do.
@@ -243,8 +132,8 @@ impl RuleSet {
             while bits != 0 {
                 let rank = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let rule = &self.rules[rank];
-                if rule.holds(input) {
+                let rule = &self.tables.rules[rank];
+                if rule.holds(input, scratch.seen(rule.scope)) {
                     return Some(rule.decision(input));
                 }
             }
@@ -259,11 +148,13 @@ impl RuleSet {
     pub fn explain(&self, pack: &Pack, input: &RuleInput<'_>) -> Vec<Explanation> {
         let mut scratch = Scratch::default();
         self.collect(&mut scratch, input);
-        self.rules
+        self.tables
+            .rules
             .iter()
             .enumerate()
             .filter(|(rank, rule)| {
-                scratch.candidates[rank / 64] & (1 << (rank % 64)) != 0 && rule.holds(input)
+                scratch.candidates[rank / 64] & (1 << (rank % 64)) != 0
+                    && rule.holds(input, scratch.seen(rule.scope))
             })
             .filter_map(|(_, rule)| {
                 Some(Explanation {
@@ -278,38 +169,66 @@ impl RuleSet {
     /// For each rule of the pack, in the order of the file, the literals that make it be looked at.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyLiterals> {
-        self.ranks
+        let tables = &self.tables;
+        tables
+            .ranks
             .iter()
-            .map(|rank| self.keys[*rank as usize].clone())
+            .map(|rank| tables.keys[*rank as usize].clone())
             .collect()
     }
 
-    /// Marks the rules whose key literals occur in the text that they read.
+    /// Notes which literals occur, and marks the rules whose key literals occur in the text that they read.
     fn collect(&self, scratch: &mut Scratch, input: &RuleInput<'_>) {
-        scratch.candidates.clear();
-        scratch.candidates.extend_from_slice(&self.always);
-        let candidates = &mut scratch.candidates;
+        let tables = &self.tables;
+        let Scratch {
+            candidates,
+            in_line,
+            in_message,
+        } = scratch;
+        candidates.clear();
+        candidates.extend_from_slice(&tables.always);
+        in_line.reset(tables.literals);
         let mut mark = |ranks: &[u32]| {
             for &rank in ranks {
                 candidates[rank as usize / 64] |= 1 << (rank % 64);
             }
         };
-        let inside = if self.reads_messages {
-            place_in(input.message, input.line)
-        } else {
-            Some((0, 0))
-        };
+        if !tables.reads_messages {
+            tables.scanner.scan(input.line, |literal, _, _| {
+                if in_line.note(literal) {
+                    mark(tables.line_rules.of(literal));
+                }
+            });
+            return;
+        }
+        in_message.reset(tables.literals);
+        let inside = place_in(input.message, input.line);
         let (from, to) = inside.unwrap_or((usize::MAX, 0));
-        self.scanner.scan(input.line, |literal, start, end| {
-            mark(self.line_rules.of(literal));
-            if start >= from && end <= to {
-                mark(self.message_rules.of(literal));
+        tables.scanner.scan(input.line, |literal, start, end| {
+            if in_line.note(literal) {
+                mark(tables.line_rules.of(literal));
+            }
+            if start >= from && end <= to && in_message.note(literal) {
+                mark(tables.message_rules.of(literal));
             }
         });
         if inside.is_none() {
-            self.scanner.scan(input.message, |literal, _, _| {
-                mark(self.message_rules.of(literal));
+            tables.scanner.scan(input.message, |literal, _, _| {
+                if in_message.note(literal) {
+                    mark(tables.message_rules.of(literal));
+                }
             });
+        }
+    }
+}
+
+impl Scratch {
+    /// The literals that occur in the text that rules of this scope read.
+    #[inline]
+    fn seen(&self, scope: Scope) -> &Seen {
+        match scope {
+            Scope::Line => &self.in_line,
+            Scope::Message => &self.in_message,
         }
     }
 }
@@ -319,29 +238,4 @@ fn place_in(part: &[u8], whole: &[u8]) -> Option<(usize, usize)> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start.checked_add(part.len())?;
     (end <= whole.len()).then_some((start, end))
-}
-
-/// The literals that make a rule a candidate, and the condition that they stand for: the rarest of its conditions.
-fn key_of(rule: &Rule) -> (Key, Required) {
-    let mut best: Option<(f64, Key, Required)> = None;
-    let mut offer = |key: Key, set: Required| {
-        let cost = literals::cost(&set);
-        if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
-            best = Some((cost, key, set));
-        }
-    };
-    if !rule.any.is_empty() {
-        offer(Key::Any, rule.any.iter().map(|text| fold(text)).collect());
-    }
-    for (index, text) in rule.all.iter().enumerate() {
-        offer(Key::All(index), vec![fold(text)]);
-    }
-    if let Some(set) = &rule.regex_required {
-        offer(Key::Regex, set.clone());
-    }
-    best.map_or((Key::Nothing, Required::new()), |(_, key, set)| (key, set))
-}
-
-fn fold(text: &str) -> Vec<u8> {
-    text.to_ascii_lowercase().into_bytes()
 }

@@ -78,11 +78,17 @@ impl fmt::Display for PackError {
 
 impl std::error::Error for PackError {}
 
+/// The hint for a misspelt name: the nearest one, and all that are allowed.
+pub(super) fn did_you_mean(wrong: &str, allowed: &[&str]) -> String {
+    let list = allowed.join(", ");
+    match nearest(wrong, allowed.iter().copied()) {
+        Some(word) => format!("did you mean `{word}`? allowed: {list}"),
+        None => format!("allowed: {list}"),
+    }
+}
+
 /// The word of `allowed` that `wrong` was probably meant to be: at most a third of its letters differ.
-pub(super) fn nearest<'a>(
-    wrong: &str,
-    allowed: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+fn nearest<'a>(wrong: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words than any key are not worth a quadratic comparison.
     if wrong.len() > 64 {
         return None;

@@ -10,6 +10,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 const MAX_EXACT: usize = 24;
 /// A set of required literals has at most this many members.
 const MAX_SET: usize = 48;
+/// More sets than this are not kept of one regex.
+const MAX_SETS: usize = 4;
 /// A class with more letters than this says nothing.
 const MAX_CLASS: usize = 4;
 /// Longer literals are cut: their first bytes are telling enough.
@@ -18,39 +20,51 @@ const MAX_LITERAL: usize = 48;
 /// Literals of which at least one occurs in every text that fits.
 pub(super) type Required = Vec<Vec<u8>>;
 
-/// The best set of literals of which one occurs (in any ASCII case) wherever `hir` matches; none where there is no such set.
-pub(super) fn required(hir: &Hir) -> Option<Required> {
-    let info = walk(hir);
-    better(info.exact.and_then(usable), info.required)
+/// Sets of literals: of each, one occurs (in any ASCII case) wherever `hir` matches. The rarest set first, at most
+/// [`MAX_SETS`]; none where no literal is required.
+pub(super) fn required(hir: &Hir) -> Vec<Required> {
+    let mut sets = walk(hir).settle();
+    keep_best(&mut sets);
+    sets
 }
 
 /// What a node of the tree tells.
 struct Info {
     /// All strings it matches, where these are few.
     exact: Option<Required>,
-    /// A set of which one occurs in whatever it matches.
-    required: Option<Required>,
+    /// Sets of each of which one occurs in whatever it matches.
+    sets: Vec<Required>,
 }
 
 impl Info {
     fn exact(strings: Required) -> Self {
         Self {
             exact: Some(strings),
-            required: None,
+            sets: Vec::new(),
         }
+    }
+
+    fn sets(sets: Vec<Required>) -> Self {
+        Self { exact: None, sets }
     }
 
     fn unknown() -> Self {
-        Self {
-            exact: None,
-            required: None,
-        }
+        Self::sets(Vec::new())
     }
 
-    /// The set to go on with where the exact strings cannot be followed any further.
-    fn settle(self) -> Option<Required> {
-        better(self.exact.and_then(usable), self.required)
+    /// The sets to go on with where the exact strings cannot be followed any further.
+    fn settle(self) -> Vec<Required> {
+        let mut sets = self.sets;
+        sets.extend(self.exact.and_then(usable));
+        sets
     }
+}
+
+/// Leaves only the rarest sets, each once.
+fn keep_best(sets: &mut Vec<Required>) {
+    sets.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then_with(|| a.cmp(b)));
+    sets.dedup();
+    sets.truncate(MAX_SETS);
 }
 
 fn walk(hir: &Hir) -> Info {
@@ -78,13 +92,7 @@ fn walk(hir: &Hir) -> Info {
                         .exact
                         .as_ref()
                         .and_then(|exact| (max == Some(min)).then(|| power(exact, min)).flatten());
-                    match repeated {
-                        Some(exact) => Info::exact(exact),
-                        None => Info {
-                            exact: None,
-                            required: inner.settle(),
-                        },
-                    }
+                    repeated.map_or_else(|| Info::sets(inner.settle()), Info::exact)
                 }
             }
         }
@@ -95,42 +103,40 @@ fn walk(hir: &Hir) -> Info {
 
 fn concat(parts: &[Hir]) -> Info {
     let mut run: Required = vec![Vec::new()];
-    let mut best: Option<Required> = None;
+    let mut sets: Vec<Required> = Vec::new();
     let mut whole = true;
     for part in parts {
         let info = walk(part);
-        match info.exact {
-            Some(exact) => match cross(&run, &exact) {
-                Some(longer) => run = longer,
-                None => {
-                    whole = false;
-                    best = better(best, usable(std::mem::take(&mut run)));
-                    run = exact;
-                }
-            },
-            None => {
-                whole = false;
-                best = better(best, usable(std::mem::replace(&mut run, vec![Vec::new()])));
-                best = better(best, info.required);
-            }
+        let longer = info.exact.as_ref().and_then(|exact| cross(&run, exact));
+        if let Some(longer) = longer {
+            run = longer;
+            continue;
         }
+        whole = false;
+        sets.extend(usable(run));
+        sets.extend(info.sets);
+        if sets.len() > MAX_SETS * 4 {
+            keep_best(&mut sets);
+        }
+        run = info.exact.unwrap_or_else(|| vec![Vec::new()]);
     }
     if whole {
         return Info::exact(run);
     }
-    Info {
-        exact: None,
-        required: better(best, usable(run)),
-    }
+    sets.extend(usable(run));
+    keep_best(&mut sets);
+    Info::sets(sets)
 }
 
 fn alternation(branches: &[Hir]) -> Info {
     let infos: Vec<Info> = branches.iter().map(walk).collect();
-    let total: usize = infos
+    let few = infos
         .iter()
-        .map(|info| info.exact.as_ref().map_or(usize::MAX / 1024, Vec::len))
-        .sum();
-    if total <= MAX_EXACT {
+        .try_fold(0, |sum, info| {
+            info.exact.as_ref().map(|exact| sum + exact.len())
+        })
+        .is_some_and(|sum| sum <= MAX_EXACT);
+    if few {
         return Info::exact(
             infos
                 .into_iter()
@@ -139,17 +145,16 @@ fn alternation(branches: &[Hir]) -> Info {
                 .collect(),
         );
     }
-    let mut set = Vec::new();
+    let mut union = Vec::new();
     for info in infos {
-        let Some(required) = info.settle() else {
+        let mut sets = info.settle();
+        keep_best(&mut sets);
+        let Some(best) = sets.into_iter().next() else {
             return Info::unknown();
         };
-        set.extend(required);
+        union.extend(best);
     }
-    Info {
-        exact: None,
-        required: usable(set),
-    }
+    Info::sets(usable(union).into_iter().collect())
 }
 
 /// The one-byte strings of a class, folded, where they are few.
@@ -239,18 +244,6 @@ fn usable(mut set: Required) -> Option<Required> {
 /// Shortens a long literal.
 fn cut(literal: &mut Vec<u8>) {
     literal.truncate(MAX_LITERAL);
-}
-
-/// The rarer of two sets.
-pub(super) fn better(left: Option<Required>, right: Option<Required>) -> Option<Required> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(if cost(&right) < cost(&left) {
-            right
-        } else {
-            left
-        }),
-        (left, right) => left.or(right),
-    }
 }
 
 /// How often one of the set is expected in a line, relative to other sets: the sum over its literals.
@@ -460,7 +453,7 @@ mod tests {
             .build()
             .parse(pattern)
             .unwrap();
-        required(&hir).map(|set| {
+        required(&hir).into_iter().next().map(|set| {
             set.into_iter()
                 .map(|literal| String::from_utf8(literal).unwrap())
                 .collect()

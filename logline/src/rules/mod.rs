@@ -2,11 +2,13 @@
 //!
 //! | enters | leaves | in |
 //! |---|---|---|
-//! | the text of a pack (one YAML file) | a checked [`Pack`], or what is wrong with it and where | `pack`, `raw`, `error` |
-//! | a checked [`Pack`] | a [`RuleSet`]: literals, their scanner, and the rules in rank order | `engine`, `literals`, `scan`, `pattern` |
+//! | the text of a pack (one YAML file) | a checked [`Pack`], or what is wrong with it and where | `raw`, `check`, `pack`, `error` |
+//! | a checked [`Pack`] | a [`RuleSet`]: literals, their scanner, and the rules in rank order | `compile`, `literals`, `scan`, `pattern` |
 //! | an event's text and fields ([`RuleInput`]) | a [`Decision`], or none | `engine`, `rule` |
 //! | a [`Pack`]'s own example lines | a [`TestReport`] | `test` |
 
+mod check;
+mod compile;
 mod engine;
 mod error;
 mod glob;
@@ -19,7 +21,8 @@ mod rule;
 mod scan;
 mod test;
 
-pub use engine::{Decision, Explanation, KeyLiterals, RuleInput, RuleSet, Scratch};
+pub use compile::KeyLiterals;
+pub use engine::{Decision, Explanation, RuleInput, RuleSet, Scratch};
 pub use error::{PackError, Problem};
 pub use pack::{Category, Example, Pack, Rule, Scope, Taxonomy};
 pub use test::{Doubt, Failure, Miss, TestReport, Warning, Why, test_pack};

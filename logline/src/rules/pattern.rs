@@ -1,4 +1,4 @@
-//! The regexes of one condition: checked for syntax and size at load, compiled when a line first needs them.
+//! One regex: checked for syntax and size at load, compiled when a line first needs it.
 
 use std::sync::OnceLock;
 
@@ -27,10 +27,10 @@ const MAX_LAZY: usize = 256 * 1024;
 /// Memory for one regex's basic automaton, in bytes: well above what [`MAX_STATES`] lets through.
 const MAX_NFA: usize = 4 * 1024 * 1024;
 
-/// Regexes of which one must match.
+/// A checked regex.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    sources: Box<[Box<str>]>,
+    source: Box<str>,
     fold: bool,
     matcher: OnceLock<Matcher>,
 }
@@ -108,19 +108,16 @@ fn states(hir: &Hir) -> u64 {
 }
 
 impl Pattern {
-    /// Keeps checked regexes; nothing is compiled yet.
-    pub(super) fn new(sources: &[String], fold: bool) -> Self {
+    /// Keeps a checked regex; nothing is compiled yet.
+    pub(super) fn new(source: &str, fold: bool) -> Self {
         Self {
-            sources: sources
-                .iter()
-                .map(|source| source.as_str().into())
-                .collect(),
+            source: source.into(),
             fold,
             matcher: OnceLock::new(),
         }
     }
 
-    /// Whether one of them matches somewhere in `text`.
+    /// Whether it matches somewhere in `text`.
     pub(super) fn is_match(&self, text: &[u8]) -> bool {
         match self.matcher.get_or_init(|| self.compile()) {
             Matcher::Dense(dfa) => dfa
@@ -131,7 +128,7 @@ impl Pattern {
         }
     }
 
-    /// Where one of them matches first: start and end. Slower than [`Self::is_match`], as it compiles what it needs each time.
+    /// Where it matches first: start and end. Slower than [`Self::is_match`], as it compiles what it needs each time.
     pub(super) fn find(&self, text: &[u8]) -> Option<(usize, usize)> {
         let found = self.meta()?.find(text)?;
         Some((found.start(), found.end()))
@@ -160,7 +157,7 @@ impl Pattern {
                     .utf8(false)
                     .nfa_size_limit(Some(MAX_NFA)),
             )
-            .build_many(&self.sources);
+            .build(&self.source);
         match dense {
             Ok(dfa) => Matcher::Dense(Box::new(dfa)),
             Err(_) => self
@@ -181,7 +178,7 @@ impl Pattern {
                     .dfa(false),
             )
             .syntax(self.syntax())
-            .build_many(&self.sources)
+            .build(&self.source)
             .ok()
     }
 }

@@ -11,8 +11,8 @@ use serde_saphyr::{
 };
 
 use super::{
-    error::{PackError, Problem},
-    pack::{Pack, did_you_mean},
+    error::{PackError, Problem, did_you_mean},
+    pack::Pack,
 };
 
 /// Reads YAML into a raw pack.

@@ -8,17 +8,55 @@ use super::{
     pattern::Pattern,
 };
 
-/// Which of a rule's conditions the scanner has already seen to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    /// No literal is required: the rule is looked at for every line.
-    Nothing,
-    /// One of `any` was found.
-    Any,
-    /// This one of `all` was found.
-    All(usize),
-    /// A literal that the regexes require was found, which says little yet.
-    Regex,
+/// Which literals occur in a text: one bit per literal that the scanner knows.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Vec<u64>);
+
+impl Seen {
+    /// Forgets everything, for `count` literals.
+    #[inline]
+    pub(super) fn reset(&mut self, count: usize) {
+        self.0.clear();
+        self.0.resize(count.div_ceil(64), 0);
+    }
+
+    /// Notes that a literal occurs. Tells whether that is new.
+    #[inline]
+    pub(super) fn note(&mut self, literal: usize) -> bool {
+        let bit = 1 << (literal % 64);
+        match self.0.get_mut(literal / 64) {
+            Some(word) if *word & bit == 0 => {
+                *word |= bit;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn has(&self, literal: u32) -> bool {
+        self.0
+            .get(literal as usize / 64)
+            .is_some_and(|word| word & (1 << (literal % 64)) != 0)
+    }
+}
+
+/// Literals by the ids that the scanner knows them by.
+pub(super) type Ids = Box<[u32]>;
+
+/// What the scanner's hits say of a rule, before its text is looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Gates {
+    /// Of each of these sets one literal must have been seen.
+    pub(super) sets: Vec<Ids>,
+    /// None of these may have been seen.
+    pub(super) none: Vec<u32>,
+    /// For each regex, sets of which one literal must have been seen.
+    pub(super) regex: Vec<Vec<Ids>>,
+    /// Whether `sets` says all about `any`; about which of `all`; and `none` about which of `none`.
+    pub(super) any_settled: bool,
+    pub(super) all_settled: Vec<bool>,
+    pub(super) none_settled: Vec<bool>,
 }
 
 /// A rule ready to be verified.
@@ -32,33 +70,28 @@ pub(super) struct Compiled {
     /// Where the rule stands in its pack.
     pub(super) index: usize,
     when: Option<Box<When>>,
+    sets: Box<[Ids]>,
+    none_seen: Ids,
     any: Box<[Needle]>,
     all: Box<[Needle]>,
     none: Box<[Needle]>,
-    regex: Option<Pattern>,
-    none_regex: Option<Pattern>,
+    regex: Box<[(Box<[Ids]>, Pattern)]>,
+    none_regex: Box<[Pattern]>,
 }
 
 impl Compiled {
-    /// `settled`: the condition that a found key literal proves, so that it need not be looked at again.
-    pub(super) fn new(rule: &Rule, index: usize, settled: Key) -> Self {
-        let needles = |texts: &[String]| -> Box<[Needle]> {
+    /// `gates` tells what the scanner's hits settle, so that it is not looked for again.
+    pub(super) fn new(rule: &Rule, index: usize, gates: Gates) -> Self {
+        let needles = |texts: &[String], settled: &[bool]| -> Box<[Needle]> {
             texts
                 .iter()
-                .map(|text| Needle::new(text, rule.fold))
+                .enumerate()
+                .filter(|(index, _)| !settled.get(*index).copied().unwrap_or_default())
+                .map(|(_, text)| Needle::new(text, rule.fold))
                 .collect()
         };
-        let mut all = needles(&rule.all).into_vec();
-        let mut any = needles(&rule.any);
-        if rule.fold {
-            match settled {
-                Key::All(settled) => drop(all.remove(settled)),
-                Key::Any => any = Box::default(),
-                Key::Nothing | Key::Regex => {}
-            }
-        }
-        let pattern =
-            |sources: &[String]| (!sources.is_empty()).then(|| Pattern::new(sources, rule.fold));
+        let pattern = |source: &String| Pattern::new(source, rule.fold);
+        let mut regex_sets = gates.regex.into_iter();
         Self {
             id: rule.id.as_str().into(),
             category: rule.category,
@@ -67,11 +100,26 @@ impl Compiled {
             scope: rule.scope,
             index,
             when: (!rule.when.is_empty()).then(|| Box::new(rule.when.clone())),
-            any,
-            all: all.into_boxed_slice(),
-            none: needles(&rule.none),
-            regex: pattern(&rule.regex),
-            none_regex: pattern(&rule.none_regex),
+            sets: gates.sets.into_boxed_slice(),
+            none_seen: gates.none.into_boxed_slice(),
+            any: if gates.any_settled {
+                Box::default()
+            } else {
+                needles(&rule.any, &[])
+            },
+            all: needles(&rule.all, &gates.all_settled),
+            none: needles(&rule.none, &gates.none_settled),
+            regex: rule
+                .regex
+                .iter()
+                .map(|source| {
+                    (
+                        regex_sets.next().unwrap_or_default().into_boxed_slice(),
+                        pattern(source),
+                    )
+                })
+                .collect(),
+            none_regex: rule.none_regex.iter().map(pattern).collect(),
         }
     }
 
@@ -95,7 +143,7 @@ impl Compiled {
 
     /// Where the rule's text shows best why it matches: its regex, else the first literal that occurs.
     pub(super) fn span(&self, rule: &Rule, text: &[u8]) -> (usize, usize) {
-        if let Some(found) = self.regex.as_ref().and_then(|regex| regex.find(text)) {
+        if let Some(found) = self.regex.iter().find_map(|(_, regex)| regex.find(text)) {
             return found;
         }
         rule.any
@@ -108,20 +156,26 @@ impl Compiled {
             .unwrap_or((0, 0))
     }
 
-    /// Whether all conditions hold, given that the key literal occurs in the rule's text.
-    pub(super) fn holds(&self, input: &RuleInput<'_>) -> bool {
+    /// Whether all conditions hold, given which literals occur in the rule's text.
+    pub(super) fn holds(&self, input: &RuleInput<'_>, seen: &Seen) -> bool {
+        let one_of = |set: &Ids| set.iter().any(|literal| seen.has(*literal));
+        if !self.sets.iter().all(one_of) || self.none_seen.iter().any(|literal| seen.has(*literal))
+        {
+            return false;
+        }
         let text = self.text(input);
         self.when
             .as_ref()
             .is_none_or(|when| when.miss(input).is_none())
             && self.all.iter().all(|needle| needle.is_in(text))
             && (self.any.is_empty() || self.any.iter().any(|needle| needle.is_in(text)))
-            && self.regex.as_ref().is_none_or(|regex| regex.is_match(text))
             && !self.none.iter().any(|needle| needle.is_in(text))
-            && !self
-                .none_regex
-                .as_ref()
-                .is_some_and(|regex| regex.is_match(text))
+            && (self.regex.is_empty()
+                || self
+                    .regex
+                    .iter()
+                    .any(|(sets, regex)| sets.iter().all(one_of) && regex.is_match(text)))
+            && !self.none_regex.iter().any(|regex| regex.is_match(text))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Of each literal with at least 7 bytes, four neighbouring windows of 4 bytes are known. One of them lies at a multiple of 4
 //! wherever the literal stands, so that it is enough to look at every fourth position: the 4 bytes there are hashed into
 //! a bitmap that fits the first-level cache, and only where the bit is set is a table asked for literals to compare. Shorter
-//! literals (down to 3 bytes) go by two windows at every second position in the same way; still shorter ones, which hardly
+//! literals (down to 3 bytes) go by two windows of 3 bytes at every second position in the same way; still shorter ones, which hardly
 //! any pack has, by an Aho-Corasick automaton. (The idea of hashed windows at a stride is that of Wu and Manber, "A fast
 //! algorithm for multi-pattern searching", 1994, with their shift table replaced by a fixed stride.)
 //!
@@ -17,8 +17,14 @@ use super::{
     literals,
 };
 
+/// Literals of at least this many bytes cost next to nothing to look for.
+pub(super) const CHEAP: usize = 7;
+
 /// Bits that make the letters of ASCII lower case. Other bytes may fall together too: the comparison tells them apart.
 const FOLD: u32 = 0x2020_2020;
+
+/// The first three bytes of a window.
+const THREE: u32 = 0x00ff_ffff;
 
 /// The literals of all rules, ready to be looked for.
 #[derive(Debug)]
@@ -29,10 +35,10 @@ pub(super) struct Scanner {
     starts: Box<[u32]>,
     /// Literals of at least 7 bytes, by 4 windows of 4 bytes.
     long: Windows,
-    /// Literals of 5 and 6 bytes, by 2 windows of 4 bytes.
-    middle: Windows,
-    /// Literals of 4 and of 3 bytes, by windows of 3 bytes.
+    /// Literals of 4 to 6 bytes by 2 windows of 3 bytes, and those of 3 bytes.
     short: Windows,
+    /// Those of 3 bytes once more.
+    odd: Windows,
     /// Shorter literals, with their ids.
     tiny: Option<(AhoCorasick, Box<[u32]>)>,
 }
@@ -45,7 +51,7 @@ impl Scanner {
     pub(super) fn new(literals: &[Vec<u8>]) -> Result<Self, PackError> {
         let mut bytes = Vec::new();
         let mut starts = vec![0];
-        let (mut long, mut middle, mut short) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut long, mut short, mut odd) = (Vec::new(), Vec::new(), Vec::new());
         let (mut tiny, mut tiny_ids) = (Vec::new(), Vec::new());
         for (id, literal) in literals.iter().enumerate() {
             let id = u32::try_from(id).map_err(|_| too_many())?;
@@ -53,9 +59,11 @@ impl Scanner {
             starts.push(u32::try_from(bytes.len()).map_err(|_| too_many())?);
             match literal.len() {
                 7.. => add_windows(&mut long, id, literal, 4, 4),
-                5 | 6 => add_windows(&mut middle, id, literal, 4, 2),
-                4 => add_windows(&mut short, id, literal, 3, 2),
-                3 => add_windows(&mut short, id, literal, 3, 1),
+                4..=6 => add_windows(&mut short, id, literal, 3, 2),
+                3 => {
+                    add_windows(&mut short, id, literal, 3, 1);
+                    add_windows(&mut odd, id, literal, 3, 1);
+                }
                 _ => {
                     tiny.push(literal.as_slice());
                     tiny_ids.push(id);
@@ -77,8 +85,8 @@ impl Scanner {
             bytes: bytes.into_boxed_slice(),
             starts: starts.into_boxed_slice(),
             long: Windows::new(&long),
-            middle: Windows::new(&middle),
             short: Windows::new(&short),
+            odd: Windows::new(&odd),
             tiny,
         })
     }
@@ -94,8 +102,12 @@ impl Scanner {
                 }
             }
         }
-        if !self.middle.is_empty() || !self.short.is_empty() {
-            self.scan_pairs(text, &mut hit);
+        if !self.short.is_empty() || !self.odd.is_empty() {
+            if self.odd.is_empty() {
+                self.scan_pairs::<false>(text, &mut hit);
+            } else {
+                self.scan_pairs::<true>(text, &mut hit);
+            }
         }
         if let Some((automaton, ids)) = &self.tiny {
             for found in automaton.find_overlapping_iter(text) {
@@ -108,30 +120,29 @@ impl Scanner {
         }
     }
 
-    /// Looks at every second position for literals of 3 to 6 bytes.
-    fn scan_pairs(&self, text: &[u8], hit: &mut impl FnMut(usize, usize, usize)) {
-        let mut at = 0;
-        while let Some(&[a, b, c, d]) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            self.pair(u32::from_le_bytes([a, b, c, d]) | FOLD, text, at, hit);
-            at += 2;
+    /// Looks at every second position for literals of 3 to 6 bytes; with `ODD` also between, for those of 3.
+    #[inline]
+    fn scan_pairs<const ODD: bool>(&self, text: &[u8], hit: &mut impl FnMut(usize, usize, usize)) {
+        let mut look = |window: u32, at: usize| {
+            let window = window | FOLD;
+            let (first, second) = (window & THREE, window >> 8);
+            if self.short.may_have(first) {
+                self.compare(&self.short, first, text, at, hit);
+            }
+            if ODD && self.odd.may_have(second) {
+                self.compare(&self.odd, second, text, at + 1, hit);
+            }
+        };
+        let mut last = 0;
+        for (index, window) in text.windows(4).step_by(2).enumerate() {
+            if let Some(window) = window.first_chunk() {
+                look(u32::from_le_bytes(*window), index * 2);
+                last = index * 2 + 2;
+            }
         }
         // The last 2 or 3 bytes, filled up with one that no comparison takes for part of the text.
-        if let Some(&[a, b, c]) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            self.pair(u32::from_le_bytes([a, b, c, 0xff]) | FOLD, text, at, hit);
-        }
-    }
-
-    #[inline]
-    fn pair(&self, window: u32, text: &[u8], at: usize, hit: &mut impl FnMut(usize, usize, usize)) {
-        if self.middle.may_have(window) {
-            self.compare(&self.middle, window, text, at, hit);
-        }
-        let (first, second) = (window & 0x00ff_ffff, window >> 8);
-        if self.short.may_have(first) {
-            self.compare(&self.short, first, text, at, hit);
-        }
-        if self.short.may_have(second) {
-            self.compare_odd(second, text, at + 1, hit);
+        if let Some(&[a, b, c]) = text.get(last..).and_then(<[u8]>::first_chunk) {
+            look(u32::from_le_bytes([a, b, c, 0xff]), last);
         }
     }
 
@@ -147,23 +158,6 @@ impl Scanner {
     ) {
         for entry in windows.of(window) {
             self.compare_one(entry, text, at, hit);
-        }
-    }
-
-    /// As [`Self::compare`] at an odd position: literals of 3 bytes only, as those of 4 are found at even ones.
-    #[inline(never)]
-    fn compare_odd(
-        &self,
-        window: u32,
-        text: &[u8],
-        at: usize,
-        hit: &mut impl FnMut(usize, usize, usize),
-    ) {
-        for entry in self.short.of(window) {
-            let literal = entry.literal as usize;
-            if self.starts[literal + 1] - self.starts[literal] == 3 {
-                self.compare_one(entry, text, at, hit);
-            }
         }
     }
 
@@ -192,11 +186,7 @@ impl Scanner {
     /// Memory in use beside the automaton for tiny literals, in bytes.
     #[cfg(test)]
     fn memory(&self) -> usize {
-        self.bytes.len()
-            + self.starts.len() * 4
-            + self.long.memory()
-            + self.middle.memory()
-            + self.short.memory()
+        self.bytes.len() + self.starts.len() * 4 + self.long.memory() + self.short.memory()
     }
 }
 
@@ -235,7 +225,7 @@ fn add_windows(entries: &mut Vec<Entry>, id: u32, literal: &[u8], width: usize, 
     for offset in from..from + count {
         let mut window = [0; 4];
         window[..width].copy_from_slice(&literal[offset..offset + width]);
-        let mask = if width == 4 { u32::MAX } else { 0x00ff_ffff };
+        let mask = if width == 4 { u32::MAX } else { THREE };
         entries.push(Entry {
             window: (u32::from_le_bytes(window) | FOLD) & mask,
             literal: id,

@@ -290,8 +290,7 @@ pub(super) fn miss(rule: &Rule, input: &RuleInput<'_>) -> Option<Miss> {
         Scope::Message => input.message,
     };
     let occurs = |literal: &String| Needle::new(literal, rule.fold).is_in(text);
-    let matches =
-        |regex: &String| Pattern::new(std::slice::from_ref(regex), rule.fold).is_match(text);
+    let matches = |regex: &String| Pattern::new(regex, rule.fold).is_match(text);
     if let Some(field) = rule.when.miss(input) {
         return Some(Miss::When(field));
     }
