@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use super::{
     error::PackError,
+    frequencies::Frequencies,
     literals::{self, Required},
     pack::{Pack, Rule, Scope},
     rule::{Compiled, Gates, Ids},
@@ -156,11 +157,19 @@ impl Tables {
             });
             rules.push(Compiled::new(rule, index, gates));
         }
+        let mut frequencies = Frequencies::default();
+        for example in pack
+            .rules()
+            .iter()
+            .flat_map(|rule| rule.matches.iter().chain(&rule.no_match))
+        {
+            frequencies.count(example.as_bytes());
+        }
         Ok(Self {
             reads_messages: rules.iter().any(|rule| rule.scope == Scope::Message),
             rules: rules.into_boxed_slice(),
             ranks: ranks.into_boxed_slice(),
-            scanner: Scanner::new(&literals.all)?,
+            scanner: Scanner::new(&literals.all, &frequencies)?,
             literals: literals.all.len(),
             line_rules: Lists::new(&literals.line_rules),
             message_rules: Lists::new(&literals.message_rules),

@@ -11,6 +11,7 @@ mod check;
 mod compile;
 mod engine;
 mod error;
+mod frequencies;
 mod glob;
 mod literals;
 mod needle;

@@ -10,22 +10,38 @@ use super::{
 
 /// Which literals occur in a text: one bit per literal that the scanner knows.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Vec<u64>);
+pub(super) struct Seen {
+    bits: Vec<u64>,
+    /// The words of `bits` that are not zero: few, as few literals occur in one line.
+    words: Vec<u32>,
+}
 
 impl Seen {
     /// Forgets everything, for `count` literals.
     #[inline]
     pub(super) fn reset(&mut self, count: usize) {
-        self.0.clear();
-        self.0.resize(count.div_ceil(64), 0);
+        let size = count.div_ceil(64);
+        if self.bits.len() != size {
+            self.bits.clear();
+            self.bits.resize(size, 0);
+        }
+        for word in self.words.drain(..) {
+            if let Some(bits) = self.bits.get_mut(word as usize) {
+                *bits = 0;
+            }
+        }
     }
 
     /// Notes that a literal occurs. Tells whether that is new.
     #[inline]
     pub(super) fn note(&mut self, literal: usize) -> bool {
         let bit = 1 << (literal % 64);
-        match self.0.get_mut(literal / 64) {
+        match self.bits.get_mut(literal / 64) {
             Some(word) if *word & bit == 0 => {
+                if *word == 0 {
+                    self.words
+                        .push(u32::try_from(literal / 64).unwrap_or(u32::MAX));
+                }
                 *word |= bit;
                 true
             }
@@ -35,7 +51,7 @@ impl Seen {
 
     #[inline]
     fn has(&self, literal: u32) -> bool {
-        self.0
+        self.bits
             .get(literal as usize / 64)
             .is_some_and(|word| word & (1 << (literal % 64)) != 0)
     }

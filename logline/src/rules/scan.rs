@@ -1,46 +1,51 @@
 //! Finds which of many literals occur in a text, ASCII case ignored, by looking at a quarter of its positions.
 //!
-//! Of each literal with at least 7 bytes, four neighbouring windows of 4 bytes are known. One of them lies at a multiple of 4
-//! wherever the literal stands, so that it is enough to look at every fourth position: the 4 bytes there are hashed into
-//! a bitmap that fits the first-level cache, and only where the bit is set is a table asked for literals to compare. Shorter
-//! literals (down to 3 bytes) go by two windows of 3 bytes at every second position in the same way; still shorter ones, which hardly
-//! any pack has, by an Aho-Corasick automaton. (The idea of hashed windows at a stride is that of Wu and Manber, "A fast
-//! algorithm for multi-pattern searching", 1994, with their shift table replaced by a fixed stride.)
+//! Of each literal with at least 9 bytes, four neighbouring windows of 6 bytes are known. One of them lies at a multiple of 4
+//! wherever the literal stands, so that it is enough to look at every fourth position: the bytes there are hashed into
+//! a bitmap, and only where the bit is set is a table asked for literals to compare. Shorter literals, and long ones whose
+//! windows are all frequent, go in the same way by narrower windows at every second position; literals of 3 and 4 bytes at
+//! every position; those of 1 and 2 bytes, which hardly any pack has, are searched for one by one. (The idea of hashed windows is that of Wu and Manber, "A fast algorithm for multi-pattern
+//! searching", 1994, with their shift table replaced by a fixed stride.) Which windows of a literal are taken depends on
+//! what is rare in logs: see [`Frequencies`].
 //!
 //! Against aho-corasick's DFA this reads the text faster, hardly gets slower with the number of literals, and its tables
-//! are a few dozen KiB instead of several MiB.
+//! are a few hundred KiB instead of many MiB.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use memchr::memmem;
 
 use super::{
     error::{PackError, Problem},
-    literals,
+    frequencies::Frequencies,
 };
 
 /// Literals of at least this many bytes cost next to nothing to look for.
 pub(super) const CHEAP: usize = 7;
 
 /// Bits that make the letters of ASCII lower case. Other bytes may fall together too: the comparison tells them apart.
-const FOLD: u32 = 0x2020_2020;
-
-/// The first three bytes of a window.
-const THREE: u32 = 0x00ff_ffff;
+const FOLD: u64 = 0x2020_2020_2020_2020;
 
 /// The literals of all rules, ready to be looked for.
 #[derive(Debug)]
 pub(super) struct Scanner {
     /// All literals in lower case, one after the other.
     bytes: Box<[u8]>,
-    /// Where each literal begins in `bytes`; one more at the end.
-    starts: Box<[u32]>,
-    /// Literals of at least 7 bytes, by 4 windows of 4 bytes.
-    long: Windows,
-    /// Literals of 4 to 6 bytes by 2 windows of 3 bytes, and those of 3 bytes.
-    short: Windows,
-    /// Those of 3 bytes once more.
-    odd: Windows,
-    /// Shorter literals, with their ids.
-    tiny: Option<(AhoCorasick, Box<[u32]>)>,
+    /// Literals of at least 9 bytes, by 4 windows of 6 bytes.
+    long: Windows<6>,
+    /// Literals of 7 and 8 bytes, by 4 windows of 4 bytes.
+    middle: Windows<4>,
+    /// Literals of 5 and 6 bytes, and some longer ones, by 2 windows of 4 bytes.
+    short: Windows<4>,
+    /// Literals of 3 and 4 bytes, by 1 window of 3 bytes.
+    three: Windows<3>,
+    /// Literals of 1 and 2 bytes.
+    tiny: Box<[Tiny]>,
+}
+
+/// A very short literal in one of its spellings.
+#[derive(Debug)]
+struct Tiny {
+    finder: memmem::Finder<'static>,
+    literal: usize,
 }
 
 impl Scanner {
@@ -48,146 +53,190 @@ impl Scanner {
     ///
     /// # Errors
     /// Where the literals are too many for 32-bit tables.
-    pub(super) fn new(literals: &[Vec<u8>]) -> Result<Self, PackError> {
+    pub(super) fn new(literals: &[Vec<u8>], frequencies: &Frequencies) -> Result<Self, PackError> {
         let mut bytes = Vec::new();
-        let mut starts = vec![0];
-        let (mut long, mut short, mut odd) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut tiny, mut tiny_ids) = (Vec::new(), Vec::new());
-        for (id, literal) in literals.iter().enumerate() {
-            let id = u32::try_from(id).map_err(|_| too_many())?;
+        let (mut long, mut middle) = (Vec::new(), Vec::new());
+        let (mut short, mut three) = (Vec::new(), Vec::new());
+        let mut tiny = Vec::new();
+        // Every second position has to be looked at anyway where there are short literals, as in nearly every pack: then
+        // other literals may go that way as well.
+        let pairs = literals
+            .iter()
+            .any(|literal| (3..7).contains(&literal.len()));
+        for (index, literal) in literals.iter().enumerate() {
+            let id = u32::try_from(index).map_err(|_| too_many())?;
+            let at = u32::try_from(bytes.len()).map_err(|_| too_many())?;
             bytes.extend_from_slice(literal);
-            starts.push(u32::try_from(bytes.len()).map_err(|_| too_many())?);
+            let add = Adding {
+                literal,
+                id,
+                at,
+                frequencies,
+            };
             match literal.len() {
-                7.. => add_windows(&mut long, id, literal, 4, 4),
-                4..=6 => add_windows(&mut short, id, literal, 3, 2),
-                3 => {
-                    add_windows(&mut short, id, literal, 3, 1);
-                    add_windows(&mut odd, id, literal, 3, 1);
+                7.. => {
+                    let (wide, narrow) = (add.best::<6>(4), add.best::<4>(4));
+                    let pair = if pairs {
+                        add.best::<4>(2).1 * 2.0
+                    } else {
+                        f64::MAX
+                    };
+                    if pair < wide.1.min(narrow.1) {
+                        add.to::<4>(&mut short, 2);
+                    } else if literal.len() >= 9 {
+                        add.to::<6>(&mut long, 4);
+                    } else {
+                        add.to::<4>(&mut middle, 4);
+                    }
                 }
-                _ => {
-                    tiny.push(literal.as_slice());
-                    tiny_ids.push(id);
-                }
+                5 | 6 => add.to::<4>(&mut short, 2),
+                3 | 4 => add.to::<3>(&mut three, 1),
+                _ => tiny.extend(spellings(literal).into_iter().map(|spelling| Tiny {
+                    finder: memmem::Finder::new(&spelling).into_owned(),
+                    literal: index,
+                })),
             }
         }
-        let tiny = if tiny.is_empty() {
-            None
-        } else {
-            let automaton = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(&tiny)
-                .map_err(|_| too_many())?;
-            Some((automaton, tiny_ids.into_boxed_slice()))
-        };
         Ok(Self {
             bytes: bytes.into_boxed_slice(),
-            starts: starts.into_boxed_slice(),
             long: Windows::new(&long),
+            middle: Windows::new(&middle),
             short: Windows::new(&short),
-            odd: Windows::new(&odd),
-            tiny,
+            three: Windows::new(&three),
+            tiny: tiny.into_boxed_slice(),
         })
     }
 
     /// Tells every occurrence as (id of the literal, its start, its end), in no particular order.
     #[inline]
     pub(super) fn scan(&self, text: &[u8], mut hit: impl FnMut(usize, usize, usize)) {
-        if !self.long.is_empty() {
-            for (index, window) in text.as_chunks::<4>().0.iter().enumerate() {
-                let window = u32::from_le_bytes(*window) | FOLD;
-                if self.long.may_have(window) {
-                    self.compare(&self.long, window, text, index * 4, &mut hit);
+        let hit = &mut hit;
+        if !self.long.is_empty() || !self.middle.is_empty() {
+            let look = |window: u64, at: usize, hit: &mut _| {
+                self.look(&self.long, window, text, at, hit);
+                self.look(&self.middle, window, text, at, hit);
+            };
+            let mut next = 0;
+            for (index, window) in text.windows(8).step_by(4).enumerate() {
+                if let Some(window) = window.first_chunk() {
+                    look(u64::from_le_bytes(*window) | FOLD, index * 4, hit);
+                    next = index * 4 + 4;
                 }
             }
-        }
-        if !self.short.is_empty() || !self.odd.is_empty() {
-            if self.odd.is_empty() {
-                self.scan_pairs::<false>(text, &mut hit);
-            } else {
-                self.scan_pairs::<true>(text, &mut hit);
+            if let Some(window) = last_window(text, next) {
+                look(window, next, hit);
             }
         }
-        if let Some((automaton, ids)) = &self.tiny {
-            for found in automaton.find_overlapping_iter(text) {
-                hit(
-                    ids[found.pattern().as_usize()] as usize,
-                    found.start(),
-                    found.end(),
-                );
+        match (self.short.is_empty(), self.three.is_empty()) {
+            (true, true) => {}
+            (false, true) => self.scan_pairs::<false>(text, hit),
+            _ => self.scan_pairs::<true>(text, hit),
+        }
+        for tiny in &self.tiny {
+            let finder = &tiny.finder;
+            let mut from = 0;
+            while let Some(found) = text.get(from..).and_then(|rest| finder.find(rest)) {
+                let start = from + found;
+                hit(tiny.literal, start, start + finder.needle().len());
+                from = start + 1;
             }
         }
     }
 
-    /// Looks at every second position for literals of 3 to 6 bytes; with `ODD` also between, for those of 3.
+    /// Looks at every second position for `short`, and with `THREE` at every position for `three`.
     #[inline]
-    fn scan_pairs<const ODD: bool>(&self, text: &[u8], hit: &mut impl FnMut(usize, usize, usize)) {
-        let mut look = |window: u32, at: usize| {
-            let window = window | FOLD;
-            let (first, second) = (window & THREE, window >> 8);
-            if self.short.may_have(first) {
-                self.compare(&self.short, first, text, at, hit);
-            }
-            if ODD && self.odd.may_have(second) {
-                self.compare(&self.odd, second, text, at + 1, hit);
+    fn scan_pairs<const THREE: bool>(
+        &self,
+        text: &[u8],
+        hit: &mut impl FnMut(usize, usize, usize),
+    ) {
+        let look = |window: u64, at: usize, hit: &mut _| {
+            self.look(&self.short, window, text, at, hit);
+            if THREE {
+                self.look(&self.three, window, text, at, hit);
+                self.look(&self.three, window >> 8, text, at + 1, hit);
             }
         };
-        let mut last = 0;
+        let mut next = 0;
         for (index, window) in text.windows(4).step_by(2).enumerate() {
             if let Some(window) = window.first_chunk() {
-                look(u32::from_le_bytes(*window), index * 2);
-                last = index * 2 + 2;
+                look(
+                    u64::from(u32::from_le_bytes(*window)) | FOLD,
+                    index * 2,
+                    hit,
+                );
+                next = index * 2 + 2;
             }
         }
-        // The last 2 or 3 bytes, filled up with one that no comparison takes for part of the text.
-        if let Some(&[a, b, c]) = text.get(last..).and_then(<[u8]>::first_chunk) {
-            look(u32::from_le_bytes([a, b, c, 0xff]), last);
+        if let Some(window) = last_window(text, next) {
+            look(window, next, hit);
         }
     }
 
-    /// Compares the text with all literals that have `window` where the text has it at `at`.
-    #[inline(never)]
-    fn compare(
+    /// Reports the literals that have `window`, narrowed down, where the text has it at `at`.
+    #[inline(always)]
+    fn look<const WIDTH: usize>(
         &self,
-        windows: &Windows,
-        window: u32,
+        windows: &Windows<WIDTH>,
+        window: u64,
+        text: &[u8],
+        at: usize,
+        hit: &mut impl FnMut(usize, usize, usize),
+    ) {
+        let window = window & Windows::<WIDTH>::MASK;
+        if windows.may_have(window) {
+            self.compare(windows, window, text, at, hit);
+        }
+    }
+
+    #[inline(never)]
+    fn compare<const WIDTH: usize>(
+        &self,
+        windows: &Windows<WIDTH>,
+        window: u64,
         text: &[u8],
         at: usize,
         hit: &mut impl FnMut(usize, usize, usize),
     ) {
         for entry in windows.of(window) {
-            self.compare_one(entry, text, at, hit);
+            let at_bytes = entry.at as usize;
+            let Some(wanted) = self.bytes.get(at_bytes..at_bytes + entry.length as usize) else {
+                continue;
+            };
+            let Some(start) = at.checked_sub(entry.offset as usize) else {
+                continue;
+            };
+            let end = start + wanted.len();
+            if text
+                .get(start..end)
+                .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+            {
+                hit(entry.literal as usize, start, end);
+            }
         }
     }
 
-    #[inline]
-    fn compare_one(
-        &self,
-        entry: &Entry,
-        text: &[u8],
-        at: usize,
-        hit: &mut impl FnMut(usize, usize, usize),
-    ) {
-        let literal = entry.literal as usize;
-        let wanted = &self.bytes[self.starts[literal] as usize..self.starts[literal + 1] as usize];
-        let Some(start) = at.checked_sub(entry.offset as usize) else {
-            return;
-        };
-        let end = start + wanted.len();
-        if text
-            .get(start..end)
-            .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
-        {
-            hit(literal, start, end);
-        }
-    }
-
-    /// Memory in use beside the automaton for tiny literals, in bytes.
+    /// Memory in use, in bytes.
     #[cfg(test)]
     fn memory(&self) -> usize {
-        self.bytes.len() + self.starts.len() * 4 + self.long.memory() + self.short.memory()
+        self.bytes.len()
+            + self.long.memory()
+            + self.middle.memory()
+            + self.short.memory()
+            + self.three.memory()
     }
+}
+
+/// The bytes from `at` on where they are fewer than a whole window, filled up; none where none are left. A comparison never
+/// takes the filling for part of the text.
+#[inline]
+fn last_window(text: &[u8], at: usize) -> Option<u64> {
+    let rest = text.get(at..).filter(|rest| rest.len() >= 3)?;
+    let mut window = [0xff; 8];
+    for (to, from) in window.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    Some(u64::from_le_bytes(window) | FOLD)
 }
 
 fn too_many() -> PackError {
@@ -200,90 +249,116 @@ fn too_many() -> PackError {
     })
 }
 
+/// All ways to write a literal of 1 or 2 bytes.
+fn spellings(literal: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    for byte in literal {
+        let mut longer = Vec::new();
+        for spelling in &all {
+            longer.push([spelling.as_slice(), &[*byte]].concat());
+            if byte.is_ascii_lowercase() {
+                longer.push([spelling.as_slice(), &[byte.to_ascii_uppercase()]].concat());
+            }
+        }
+        all = longer;
+    }
+    all
+}
+
 /// A window of a literal.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The folded bytes.
-    window: u32,
+    window: u64,
     /// Which literal.
     literal: u32,
+    /// Where it begins among the bytes of all literals.
+    at: u32,
+    /// Its length.
+    length: u32,
     /// Where the window lies in it.
     offset: u32,
 }
 
-/// Adds `count` neighbouring windows of `width` bytes of a literal: those where the least telling one tells the most.
-fn add_windows(entries: &mut Vec<Entry>, id: u32, literal: &[u8], width: usize, count: usize) {
-    let bits = literals::byte_bits(literal);
-    let telling = |from: usize| -> f64 { bits[from..from + width].iter().sum() };
-    let from = (0..=literal.len() - (width + count - 1))
-        .max_by(|a, b| {
-            let least = |from: usize| (from..from + count).map(telling).fold(f64::MAX, f64::min);
-            // Of equals the first, which `max_by` would pass over.
-            least(*a).total_cmp(&least(*b)).then(b.cmp(a))
-        })
-        .unwrap_or(0);
-    for offset in from..from + count {
-        let mut window = [0; 4];
-        window[..width].copy_from_slice(&literal[offset..offset + width]);
-        let mask = if width == 4 { u32::MAX } else { THREE };
-        entries.push(Entry {
-            window: (u32::from_le_bytes(window) | FOLD) & mask,
-            literal: id,
-            offset: u32::try_from(offset).unwrap_or(u32::MAX),
-        });
+/// A literal on its way into the tables.
+struct Adding<'a> {
+    literal: &'a [u8],
+    id: u32,
+    at: u32,
+    frequencies: &'a Frequencies,
+}
+
+impl Adding<'_> {
+    /// Of all places of `count` neighbouring windows the one where these are rarest together, and how frequent that is.
+    fn best<const WIDTH: usize>(&self, count: usize) -> (usize, f64) {
+        let each = self.frequencies.of_windows::<WIDTH>(self.literal);
+        each.windows(count)
+            .map(|windows| windows.iter().sum())
+            .enumerate()
+            .min_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1))
+            .unwrap_or((0, f64::MAX))
+    }
+
+    /// Adds the best `count` windows.
+    fn to<const WIDTH: usize>(&self, entries: &mut Vec<Entry>, count: usize) {
+        let (from, _) = self.best::<WIDTH>(count);
+        for offset in from..from + count {
+            let mut window = [0; 8];
+            window[..WIDTH].copy_from_slice(&self.literal[offset..offset + WIDTH]);
+            entries.push(Entry {
+                window: (u64::from_le_bytes(window) | FOLD) & Windows::<WIDTH>::MASK,
+                literal: self.id,
+                at: self.at,
+                length: u32::try_from(self.literal.len()).unwrap_or(u32::MAX),
+                offset: u32::try_from(offset).unwrap_or(u32::MAX),
+            });
+        }
     }
 }
 
-/// Windows to be looked up.
+/// Windows of `WIDTH` bytes to be looked up.
 #[derive(Debug)]
-struct Windows {
+struct Windows<const WIDTH: usize> {
     /// One bit per hash value.
     bitmap: Box<[u64]>,
-    /// Hash values are shifted right by this much to become an index of a bit...
-    bit_shift: u32,
-    /// ...and by this much to become an index of a list.
-    list_shift: u32,
+    /// These bits of a hash value are the index of a bit...
+    bit_mask: usize,
+    /// ...and these that of a list.
+    list_mask: usize,
     /// Where each list begins in `entries`; one more at the end.
     lists: Box<[u32]>,
     entries: Box<[Entry]>,
 }
 
-impl Windows {
+impl<const WIDTH: usize> Windows<WIDTH> {
+    const MASK: u64 = (1 << (8 * WIDTH)) - 1;
+
     fn new(entries: &[Entry]) -> Self {
-        // 32 bits per window make one look in 32 vain at worst; beyond half a MiB the cache counts more.
+        // 32 bits per window make one look in 32 vain at worst; beyond 128 KiB the cache counts more.
         let bits = (entries.len() * 32)
             .next_power_of_two()
-            .clamp(1 << 10, 1 << 22)
-            .ilog2();
-        let list_bits = entries
+            .clamp(1 << 10, 1 << HASH_BITS);
+        let list_count = entries
             .len()
             .next_power_of_two()
-            .clamp(1 << 4, 1 << 20)
-            .ilog2();
-        let (bit_shift, list_shift) = (32 - bits, 32 - list_bits);
-        let mut bitmap = vec![0_u64; (1_usize << bits) / 64];
+            .clamp(1 << 4, 1 << HASH_BITS);
+        let (bit_mask, list_mask) = (bits - 1, list_count - 1);
+        let mut bitmap = vec![0_u64; bits / 64];
         let mut sorted = entries.to_vec();
-        sorted.sort_by_key(|entry| {
-            (
-                hash(entry.window) >> list_shift,
-                entry.window,
-                entry.literal,
-            )
-        });
-        let mut lists = vec![0_u32; (1 << list_bits) + 1];
+        sorted.sort_by_key(|entry| (hash(entry.window) & list_mask, entry.window, entry.literal));
+        let mut lists = vec![0_u32; list_count + 1];
         for entry in &sorted {
             let hash = hash(entry.window);
-            let bit = (hash >> bit_shift) as usize;
-            bitmap[bit / 64] |= 1 << (bit % 64);
-            lists[(hash >> list_shift) as usize + 1] += 1;
+            bitmap[(hash & bit_mask) / 64] |= 1 << (hash % 64);
+            lists[(hash & list_mask) + 1] += 1;
         }
         for index in 1..lists.len() {
             lists[index] += lists[index - 1];
         }
         Self {
             bitmap: bitmap.into_boxed_slice(),
-            bit_shift,
-            list_shift,
+            bit_mask,
+            list_mask,
             lists: lists.into_boxed_slice(),
             entries: sorted.into_boxed_slice(),
         }
@@ -295,17 +370,17 @@ impl Windows {
 
     /// Whether some literal may have this window; wrong now and then, but never wrong to say no.
     #[inline]
-    fn may_have(&self, window: u32) -> bool {
-        let bit = (hash(window) >> self.bit_shift) as usize;
+    fn may_have(&self, window: u64) -> bool {
+        let hash = hash(window);
         self.bitmap
-            .get(bit / 64)
-            .is_some_and(|word| word & (1 << (bit % 64)) != 0)
+            .get((hash & self.bit_mask) / 64)
+            .is_some_and(|word| word & (1 << (hash % 64)) != 0)
     }
 
     /// The windows of literals that are equal to this one.
     #[inline]
-    fn of(&self, window: u32) -> impl Iterator<Item = &Entry> {
-        let list = (hash(window) >> self.list_shift) as usize;
+    fn of(&self, window: u64) -> impl Iterator<Item = &Entry> {
+        let list = hash(window) & self.list_mask;
         self.entries[self.lists[list] as usize..self.lists[list + 1] as usize]
             .iter()
             .filter(move |entry| entry.window == window)
@@ -317,10 +392,13 @@ impl Windows {
     }
 }
 
+/// How many bits of a hash value there are.
+const HASH_BITS: u32 = 20;
+
 /// Multiplicative hashing: the upper bits depend on all bytes (Knuth, "The Art of Computer Programming" 3, 6.4).
 #[inline]
-fn hash(window: u32) -> u32 {
-    window.wrapping_mul(0x9e37_79b1)
+fn hash(window: u64) -> usize {
+    (window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -328,7 +406,7 @@ mod tests {
     use aho_corasick::AhoCorasick;
     use proptest::prelude::*;
 
-    use super::Scanner;
+    use super::{Frequencies, Scanner};
 
     fn literal() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
@@ -362,7 +440,7 @@ mod tests {
                 .map(|found| (found.pattern().as_usize(), found.start(), found.end()))
                 .collect();
             let mut got = Vec::new();
-            Scanner::new(&literals).unwrap().scan(&text, |literal, start, end| got.push((literal, start, end)));
+            Scanner::new(&literals, &Frequencies::default()).unwrap().scan(&text, |literal, start, end| got.push((literal, start, end)));
             wanted.sort_unstable();
             got.sort_unstable();
             prop_assert_eq!(got, wanted);
@@ -374,7 +452,9 @@ mod tests {
         let literals: Vec<Vec<u8>> = (0..2_000)
             .map(|n| format!("literal {n} of many").into_bytes())
             .collect();
-        let memory = Scanner::new(&literals).unwrap().memory();
+        let memory = Scanner::new(&literals, &Frequencies::default())
+            .unwrap()
+            .memory();
         assert!(memory < 512 * 1024, "{memory} bytes");
     }
 }
