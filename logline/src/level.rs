@@ -167,6 +167,10 @@ fn unstated(header: &Header<'_>, message: &[u8]) -> Option<Level> {
         Format::Access => return access::infer(message),
         // DETAIL, HINT, STATEMENT: they belong to a line before, and quote queries.
         Format::Postgres => return None,
+        // A usage text's line: `--strict   fails on any warning`.
+        Format::Plain if matches!(message, [b'-', b'-' | b'a'..=b'z' | b'A'..=b'Z', ..]) => {
+            return None;
+        }
         Format::Plain if frames::is_trace(message) => return Some(Level::Error),
         _ => {}
     }

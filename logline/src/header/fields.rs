@@ -74,7 +74,7 @@ pub(super) fn role(key: &[u8]) -> Option<Role> {
         b"name" | b"module" | b"class" | b"scope" | b"service" | b"service.name" | b"app"
         | b"c" | b"label" | b"context" => Logger(2),
         b"caller" | b"source" | b"src" | b"file" | b"@caller" => Logger(3),
-        b"pid" | b"process.pid" | b"_PID" | b"process_id" => Pid(0),
+        b"pid" | b"process" | b"process.pid" | b"_PID" | b"process_id" => Pid(0),
         b"thread" | b"thread_name" | b"threadName" | b"tid" | b"thread.name" | b"thread_id"
         | b"ctx" => Pid(1),
         b"hostname" | b"host" | b"host.name" | b"_HOSTNAME" => Host,

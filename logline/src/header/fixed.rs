@@ -224,18 +224,19 @@ fn redis<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
     {
         return None;
     }
-    let mut at = token::skip(b, pid + 2);
-    // `signal-handler (1795192941) message` has a role and nothing else.
-    if b[at..].starts_with(b"signal-handler") {
-        let close = token::closing(b, at + 15, 24)?;
+    // `4711:signal-handler (1795192941) message` has neither role nor mark.
+    if b[pid + 1..].starts_with(b"signal-handler (") {
+        let open = pid + 16;
+        let close = token::closing(b, open, 24)?;
         return Some(Header {
             format: Format::Redis,
             pid: Some(&b[..pid]),
-            timestamp: time::epoch(&b[at + 16..close - 1], context),
+            timestamp: time::epoch(&b[open + 1..close - 1], context),
             message: token::rest(b, token::skip(b, close)),
             ..Header::default()
         });
     }
+    let mut at = token::skip(b, pid + 2);
     let parsed = time::parse_prefix(&b[at..], context)?;
     at = token::skip(b, at + parsed.len);
     let level = redis_mark(*b.get(at)?)?;

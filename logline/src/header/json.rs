@@ -24,7 +24,7 @@ pub(super) fn parse<'a>(text: &'a [u8], context: &TimeContext) -> Option<Header<
     }
     // Half a record (cut by a bound, or by a crash) still tells what it told; half of anything else is text.
     let known = reader.found.is_record();
-    if !(whole || known && reader.found.message().is_some()) {
+    if !(whole || known) {
         return None;
     }
     if !known && text.len() < 3 {
@@ -219,8 +219,8 @@ fn nested(outer: Role, name: &[u8], key: &[u8]) -> Option<Role> {
             _ => role(key).filter(|r| {
                 !matches!(
                     r,
-                    Role::Host | Role::Gelf | Role::MongoLevel | Role::Logger(2 | 3)
-                )
+                    Role::Host | Role::Gelf | Role::MongoLevel | Role::Logger(3)
+                ) && (*r != Role::Logger(2) || name == b"record")
             }),
         },
         _ => None,

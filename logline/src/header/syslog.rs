@@ -259,7 +259,9 @@ pub(super) fn bare<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>>
             ..Header::default()
         };
         let end = after_time(b, parsed.len, &mut header);
-        header.logger.as_ref()?;
+        if header.logger.is_none() && header.host.is_none() {
+            return None;
+        }
         header.message = token::rest(b, end);
         return Some(header);
     }

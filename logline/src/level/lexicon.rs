@@ -36,6 +36,8 @@ pub(super) enum Sense {
     /// Windows' result codes.
     Hresult,
     Unknown,
+    /// `assertion`: what fails behind it ends the program.
+    Assertion,
 }
 
 /// A word's entry.
@@ -77,7 +79,7 @@ const WORDS: &[(Sense, &str)] = &[
          unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused epipe \
          etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale unavailable \
          unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive inconsistent \
-         conflict retrying wrong bounced deferred bogus",
+         conflict retrying wrong bounced deferred bogus losing",
     ),
     (
         Sense::Input,
@@ -98,11 +100,12 @@ const WORDS: &[(Sense, &str)] = &[
     ),
     (
         Sense::Mild,
-        "authentication login password handshake authenticate auth logon corrected authenticating recovered skipping",
+        "authentication login password handshake authenticate auth logon corrected authenticating recovered skipping negotiation probe health",
     ),
     (Sense::Client, "client clients"),
     (Sense::Hresult, "hresult"),
     (Sense::Unknown, "unknown"),
+    (Sense::Assertion, "assertion"),
 ];
 
 const STARTS: &str = "not doesn't didn't could can did no too giving gave call split never in by of segmentation core general kernel \

@@ -100,6 +100,8 @@ struct Scan<'a> {
     mild: bool,
     /// What follows is denied (`no`, `0`, `without`) or a condition (`if any`).
     negated: bool,
+    /// `assertion` was read.
+    asserted: bool,
     last: Word,
     before_last: Word,
     words: u32,
@@ -156,7 +158,7 @@ impl Scan<'_> {
     /// A run with digits or underscores: only a lone number matters, for what it counts.
     fn number(&mut self, start: usize, end: usize) {
         let run = &self.text[start..end];
-        self.negated = run == b"0" && !matches!(self.byte(end), b'.' | b'x');
+        self.negated = run == b"0" && self.byte(end) == b' ';
         if run.len() <= 3
             && run.iter().all(u8::is_ascii_digit)
             && run.iter().any(|c| *c != b'0')
@@ -200,6 +202,7 @@ impl Scan<'_> {
                 self.mild = true;
                 self.negated = false;
             }
+            Sense::Assertion => self.asserted = true,
             Sense::Client => {
                 self.mild |=
                     self.worst.is_none() || matches!(self.last.lower(), b"to" | b"from" | b"by");
@@ -332,7 +335,9 @@ impl Scan<'_> {
         let stated = capitals || next == b':' && !self.byte(word.end + 1).is_ascii_digit();
         match sense {
             Sense::Fatal => {
+                // TLS alerts are what the other side says.
                 if self.text[word.end..].starts_with(b" alert") {
+                    self.mild = true;
                     self.raise(Level::Warn);
                 } else {
                     self.raise(Level::Fatal);
@@ -357,7 +362,7 @@ impl Scan<'_> {
                 self.named |=
                     stated && matches!(word.lower(), b"error" | b"err" | b"critical" | b"severe");
                 self.raise(match self.last.lower() {
-                    b"assertion" => Level::Fatal,
+                    _ if self.asserted && word.lower().starts_with(b"fail") => Level::Fatal,
                     b"may" | b"might" | b"would" | b"could" | b"should" => Level::Warn,
                     _ => Level::Error,
                 });
@@ -375,7 +380,12 @@ impl Scan<'_> {
             }
             Sense::Setting => {
                 self.mild |= word.lower()[0] == b'r';
-                if !matches!(next, b'=' | b':' | b']' | b'"')
+                let rest = &self.text[word.end..];
+                let set = [&b" is "[..], b" set", b" of ", b" to ", b" was ", b" = "]
+                    .iter()
+                    .any(|s| rest.starts_with(s));
+                if !set
+                    && !matches!(next, b'=' | b':' | b']' | b'"')
                     && !self.byte(word.end + 1).is_ascii_digit()
                 {
                     self.raise(Level::Warn);

@@ -553,6 +553,8 @@ pub fn epoch(bytes: &[u8], context: &TimeContext) -> Option<Timestamp> {
         13 => 1_000_000,
         16 => 1_000,
         19 => 1,
+        // JSON encoders write large floats with an exponent (`1.795193486123e9`).
+        1 if is(bytes, 1, b'.') => return exponent(bytes, context),
         _ => return None,
     };
     let mut nanos = whole.checked_mul(unit)?;
@@ -566,8 +568,7 @@ pub fn epoch(bytes: &[u8], context: &TimeContext) -> Option<Timestamp> {
         }
     }
     if at != bytes.len() {
-        // JSON encoders write large floats with an exponent (`1.795193486123e9`).
-        return exponent(bytes, context);
+        return None;
     }
     let limit = context
         .reference

@@ -9,6 +9,11 @@ use crate::{
     time,
 };
 
+/// Whether this is MySQL's mark of information: `Note` by its manual, `System` for what is said whatever the verbosity.
+fn mysql_information(inside: &[u8]) -> bool {
+    matches!(inside, b"Note" | b"System")
+}
+
 impl<'a> Walk<'a, '_> {
     /// `[...]`: a time, level, pid, thread, logger or request, or several of them.
     pub(super) fn group(&mut self) -> bool {
@@ -45,6 +50,13 @@ impl<'a> Walk<'a, '_> {
             self.after_group_time(&inside[parsed.len..]);
             return true;
         }
+        if self.tornado(inside) {
+            return true;
+        }
+        if mysql_information(inside) && self.timed && !self.levelled {
+            self.state(Level::Info);
+            return true;
+        }
         if let Some((level, len, _)) = token::level_word(inside) {
             let tail = &inside[len..];
             // `[ERROR]`, Celery's `[... ERROR/MainProcess]`, and nothing that goes on as a sentence.
@@ -55,7 +67,9 @@ impl<'a> Walk<'a, '_> {
                 }
                 return true;
             }
-            return false;
+            if tail.first() == Some(&b' ') {
+                return false;
+            }
         }
         if !self.levelled
             && inside.len() == 1
@@ -109,6 +123,25 @@ impl<'a> Walk<'a, '_> {
         self.named_group(inside, close)
     }
 
+    /// `[I 2026-11-20 17:01:07.123 module:12]`: level, time and place within one bracket.
+    fn tornado(&mut self, inside: &'a [u8]) -> bool {
+        if self.started() || inside.get(1) != Some(&b' ') || !inside[0].is_ascii_uppercase() {
+            return false;
+        }
+        let (Some(level), Some(parsed)) = (
+            Level::from_name(&inside[..1]),
+            time::parse_prefix(&inside[2..], self.context),
+        ) else {
+            return false;
+        };
+        self.state(level);
+        self.timed = true;
+        self.header.timestamp = parsed.at;
+        let place = inside[2 + parsed.len..].trim_ascii();
+        self.header.logger = (!place.is_empty()).then_some(Cow::Borrowed(place));
+        true
+    }
+
     /// `[123]`: a pid; without a head before it only where one follows.
     fn numbered(&mut self, inside: &'a [u8], close: usize) -> bool {
         let after = token::skip(self.b, close);
@@ -151,12 +184,27 @@ impl<'a> Walk<'a, '_> {
         self.groups += 1;
         let name = inside.strip_suffix(b":").unwrap_or(inside);
         let found = token::name(name);
-        if found.qualified && found.len == name.len() && self.header.logger.is_none() {
+        let place = found.dots > 0
+            || memchr::memchr2(b'/', b':', name)
+                .is_some_and(|at| name[at] == b'/' || name[at + 1..].starts_with(b":"));
+        let held = self
+            .header
+            .logger
+            .as_deref()
+            .is_some_and(|held| token::name(held).qualified);
+        if found.qualified && place && found.len == name.len() && !held {
             self.header.logger = Some(Cow::Borrowed(name));
+        } else if name.starts_with(b"MY-") && token::digits(&name[3..], 6) + 3 == name.len() {
+            // MySQL's number of the message; the subsystem follows.
         } else if self.header.pid.is_none() {
+            self.header.pid = Some(name);
+        } else if self.dashes && self.header.logger.is_none() {
+            // Spring's application and thread stand before its logger; one of them is enough.
             self.header.pid = Some(name);
         } else if self.header.logger.is_none() && !spaced {
             self.header.logger = Some(Cow::Borrowed(name));
+        } else {
+            return false;
         }
         true
     }
@@ -188,6 +236,9 @@ pub(super) fn bracket_level(b: &[u8]) -> Option<Level> {
     }
     let close = token::closing(b, 0, 16)?;
     let inside = b[1..close - 1].trim_ascii();
+    if mysql_information(inside) {
+        return Some(Level::Info);
+    }
     let (level, len, _) = token::level_word(inside)?;
     (len == inside.len()).then_some(level)
 }

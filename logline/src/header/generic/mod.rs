@@ -32,6 +32,7 @@ pub(super) fn parse<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>
         offset: false,
         levelled: false,
         groups: 0,
+        dashes: false,
         jump: None,
     };
     walk.file_prefix();
@@ -54,6 +55,8 @@ struct Walk<'a, 'c> {
     offset: bool,
     levelled: bool,
     groups: u8,
+    /// Spring's `---` was seen.
+    dashes: bool,
     /// Where the message starts, if a token further on was taken.
     jump: Option<usize>,
 }
@@ -161,10 +164,15 @@ impl<'a> Walk<'a, '_> {
             self.at = end + 1;
             return true;
         }
-        if self.b.get(end) == Some(&b':') && self.levelled && self.timed {
-            // `INFO 1234: message`
-            self.header.pid = Some(pid);
-            self.at = end + 1;
+        // HAProxy before 2.4: day of the year and time, `323/170107 (6252) : `.
+        if self.levelled
+            && !self.timed
+            && digits == 3
+            && self.b.get(end) == Some(&b'/')
+            && token::digits(&self.b[end + 1..], 7) == 6
+            && self.b.get(end + 7..end + 9) == Some(b" (")
+        {
+            self.at = end + 7;
             return true;
         }
         let next = token::skip(self.b, end);
@@ -178,6 +186,7 @@ impl<'a> Walk<'a, '_> {
                     && rest.get(1).is_some_and(u8::is_ascii_alphabetic)
                     && bracket_level(rest).is_some());
         if level_follows
+            || rest.starts_with(b"TID-")
             || rest.starts_with(b"--- ")
             || self.levelled && rest.starts_with(b"[") && self.header.logger.is_none() && self.timed
         {
@@ -264,6 +273,11 @@ impl<'a> Walk<'a, '_> {
             self.at += 1;
             return true;
         }
+        // logback's own status lines.
+        if self.rest().starts_with(b"|-") {
+            self.at += 2;
+            return true;
+        }
         let separator = match self.b[self.at] {
             b'-' => run == 1 || run == 3,
             b'|' | b':' => run == 1,
@@ -274,6 +288,7 @@ impl<'a> Walk<'a, '_> {
         if !(separator && ends) {
             return false;
         }
+        self.dashes |= run == 3;
         self.at += run;
         true
     }

@@ -43,6 +43,7 @@ impl<'a> Walk<'a, '_> {
                     || !matches!(
                         word,
                         b"LOG"
+                            | b"INFORMATION"
                             | b"ALERT"
                             | b"PANIC"
                             | b"ALL"
@@ -61,7 +62,7 @@ impl<'a> Walk<'a, '_> {
                     || !self.timed
                         && colon
                         && self.b.get(next + 1) == Some(&b' ')
-                        && matches!(word, b"info" | b"debug" | b"warn" | b"trace" | b"error")
+                        && matches!(word, b"info" | b"debug" | b"warn" | b"trace")
             }
             // `Error: ...` is as much a message as a level; kept in it, the level is still taken.
             Case::Title if self.timed && clear => {
@@ -76,7 +77,7 @@ impl<'a> Walk<'a, '_> {
                 }
                 true
             }
-            Case::Title => false,
+            Case::Title => colon && self.at == 0 && matches!(level, Level::Info | Level::Debug),
         };
         if !ok {
             return false;
@@ -115,6 +116,10 @@ impl<'a> Walk<'a, '_> {
         let rest = self.rest();
         let len = token::word(rest, 80);
         let word = &rest[..len];
+        if word.starts_with(b"TID-") {
+            self.at += len;
+            return true;
+        }
         let Some(equals) = memchr::memchr(b'=', word) else {
             return false;
         };
@@ -159,16 +164,28 @@ impl<'a> Walk<'a, '_> {
         let found = token::name(self.rest());
         let end = self.at + found.len;
         let name = &self.b[self.at..end];
-        // `Reason: worker failed` is a sentence.
+        // `Reason: worker failed` and `connection: refused` are sentences, except where a level stands apart from what follows.
+        let apart = self.b[..self.at].ends_with(b"  ")
+            || self.b[..self.at].ends_with(b"\t")
+            || self.b[..self.at].ends_with(b"]");
+        let word = name
+            .get(1..)
+            .is_some_and(|tail| tail.iter().all(u8::is_ascii_lowercase));
+        let capital = name.first().is_some_and(u8::is_ascii_uppercase);
+        let coloured = self.b.get(end) == Some(&0x1b);
         let sentence = !found.qualified
-            && name.first().is_some_and(u8::is_ascii_uppercase)
-            && name[1..].iter().all(u8::is_ascii_lowercase);
+            && word
+            && (capital || !apart)
+            && !coloured
+            && self.b.get(end) == Some(&b':')
+            && !self.severity_follows(end + 1);
         if found.len < 2 || sentence || !token::plausible_logger(name) {
             return false;
         }
         let Some(next) = self.after_logger(found, end) else {
             return false;
         };
+        let name = self.dotted_level(name).unwrap_or(name);
         self.header.logger = Some(Cow::Borrowed(name));
         self.at = self.jump.take().unwrap_or(next);
         let behind = token::skip(self.b, self.at);
@@ -178,16 +195,41 @@ impl<'a> Walk<'a, '_> {
         true
     }
 
+    /// BIND's `category: severity: message`.
+    fn severity_follows(&self, at: usize) -> bool {
+        let at = token::skip(self.b, at);
+        !self.levelled
+            && token::level_word(self.b.get(at..).unwrap_or_default()).is_some_and(
+                |(_, len, case)| case == Case::Lower && self.b.get(at + len) == Some(&b':'),
+            )
+    }
+
+    /// Monolog's `channel.LEVEL`: the channel.
+    fn dotted_level(&mut self, name: &'a [u8]) -> Option<&'a [u8]> {
+        let dot = memchr::memrchr(b'.', name)?;
+        let (level, len, Case::Upper) = token::level_word(&name[dot + 1..])? else {
+            return None;
+        };
+        if self.levelled || dot == 0 || dot + 1 + len != name.len() {
+            return None;
+        }
+        self.state(level);
+        Some(&name[..dot])
+    }
+
     /// Where the reading goes on behind a name that ends at `end`; none where what follows shows that it is no logger.
     fn after_logger(&mut self, found: Name, end: usize) -> Option<usize> {
         let qualified = found.qualified;
-        match self.b.get(end)? {
+        let mark = token::skip_colours(self.b, end);
+        match self.b.get(mark)? {
             b':' => {
-                let ends = matches!(self.b.get(end + 1), Some(b' ' | b'\t'))
-                    && (qualified || self.levelled)
-                    || qualified && self.b.get(end + 1).is_none();
-                ends.then_some(end + 1)
+                let behind = self.b.get(mark + 1);
+                let known = qualified || self.levelled || self.severity_follows(mark + 1);
+                let ends = matches!(behind, Some(b' ' | b'\t' | 0x1b)) && known
+                    || qualified && behind.is_none();
+                ends.then_some(mark + 1)
             }
+            _ if mark > end => None,
             b'|' => Some(end + 1),
             b'[' => {
                 let close = token::closing(self.b, end, 24)?;
