@@ -1,9 +1,19 @@
 //! What must hold of templates whatever the messages are.
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests are tests, too.
 
 use std::collections::HashMap;
 
 use logline::template::{Limits, Masked, Table, TemplateId, mask, render};
 use proptest::prelude::*;
+
+/// Cases that fail become tests with a name; none are kept in files.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// Words and values as programs print them, some of them traps, and bytes that are none of these.
 fn token() -> impl Strategy<Value = Vec<u8>> {
@@ -111,7 +121,7 @@ fn back(template: &str, masked: &Masked, message: &[u8]) -> (bool, Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(config(2000))]
 
     #[test]
     fn template_and_variables_give_the_message_back(message in message()) {
@@ -134,7 +144,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(config(300))]
 
     #[test]
     fn a_table_loses_nothing(messages in proptest::collection::vec(message(), 0..80), max_templates in 1_usize..60) {

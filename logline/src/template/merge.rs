@@ -67,8 +67,7 @@ pub(super) fn difference(
             return None;
         }
         set |= 1 << i;
-        let (a, b) = (vocabulary.class(*a), vocabulary.class(*b));
-        if !(matches!(a, Class::Value | Class::Any) && matches!(b, Class::Value | Class::Any)) {
+        if !vocabulary.alike(*a, *b) {
             weighed += 1;
             if weighed > allowed {
                 return None;
@@ -94,7 +93,6 @@ pub(super) fn decide(
     new: &Shape<'_>,
     others: &[(u64, &[u32])],
     vocabulary: &Vocabulary,
-    any: u32,
 ) -> Option<u64> {
     let mut sets: Vec<u64> = others.iter().map(|(set, _)| *set).collect();
     sets.sort_unstable_by_key(|set| (set.count_ones(), *set));
@@ -102,7 +100,7 @@ pub(super) fn decide(
     let mut seen: Vec<u32> = Vec::new();
     sets.into_iter()
         .take(MAX_SETS)
-        .find(|set| set_has_evidence(*set, new, others, vocabulary, any, &mut seen))
+        .find(|set| set_has_evidence(*set, new, others, vocabulary, &mut seen))
 }
 
 fn set_has_evidence(
@@ -110,7 +108,6 @@ fn set_has_evidence(
     new: &Shape<'_>,
     others: &[(u64, &[u32])],
     vocabulary: &Vocabulary,
-    any: u32,
     seen: &mut Vec<u32>,
 ) -> bool {
     // What stays the same: the less there is of it, the more evidence it takes.
@@ -151,10 +148,7 @@ fn set_has_evidence(
             }
         }
         let place = new.places.get(at).copied().unwrap_or(Place::Free);
-        let values = seen
-            .iter()
-            .all(|word| matches!(vocabulary.class(*word), Class::Value | Class::Any));
-        if values {
+        if seen.iter().all(|word| vocabulary.alike(seen[0], *word)) {
             continue;
         }
         // Where a value was seen already, a name is likely one too.
@@ -198,7 +192,6 @@ fn set_has_evidence(
                 (Class::Tiny, _) => 0.32,
             };
         }
-        let _ = any;
         let trust = if place == Place::Free {
             trust
         } else {

@@ -3,6 +3,7 @@
 //! [`mask`] is a pure function of the message: values become typed placeholders, words stay. [`Table`] remembers the
 //! masked texts, and unites those whose words differ only in positions that have shown to vary.
 
+mod marks;
 mod mask;
 mod merge;
 mod merge_words;

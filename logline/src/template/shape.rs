@@ -105,6 +105,9 @@ pub(super) fn ipv4(text: &[u8], at: usize) -> Option<usize> {
 
 /// Between brackets, from `[`: an IPv6 address, or a list of ranges as host lists have it (`node-[1-4,7]`).
 pub(super) fn bracketed(text: &[u8], at: usize) -> Option<usize> {
+    if text[at..].starts_with(b"[::]") {
+        return Some(at + 4);
+    }
     if let Some(end) = ipv6(text, at + 1)
         && byte(text, end) == b']'
     {
@@ -408,7 +411,7 @@ pub(super) fn named_date(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// `02 Jan 2006 15:04:05 GMT`.
-fn day_month(text: &[u8], at: usize) -> Option<usize> {
+pub(super) fn day_month(text: &[u8], at: usize) -> Option<usize> {
     let day = digits(text, at, 3);
     let month = spaces(text, at + day)?;
     if !text.get(month..month + 3).is_some_and(words::is_month) {

@@ -118,11 +118,40 @@ fn classify(text: &[u8]) -> Class {
     }
 }
 
+/// A hash of a slot's text without the kinds of its placeholders; 0 where it has none.
+fn stem(text: &[u8]) -> u32 {
+    let mut hasher = Xxh3::new();
+    let mut rest = text.trim_ascii_end();
+    let mut found = false;
+    while let Some(at) = memchr::memchr(b'<', rest) {
+        hasher.update(&rest[..at]);
+        rest = &rest[at..];
+        let len = Kind::at_start(rest).map_or(1, |kind| kind.placeholder().len());
+        found |= len > 1;
+        hasher.update(if len > 1 { b"\0" } else { b"<" });
+        rest = &rest[len..];
+    }
+    hasher.update(rest);
+    if found {
+        (hasher.digest() as u32).max(1)
+    } else {
+        0
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u32,
+    len: u32,
+    stem: u32,
+    class: Class,
+}
+
 /// The words of slots, each kept once.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
     bytes: Vec<u8>,
-    entries: Vec<(u32, u32, Class)>,
+    entries: Vec<Entry>,
     table: HashTable<u32>,
 }
 
@@ -131,19 +160,29 @@ impl Vocabulary {
     pub(super) const UNKNOWN: u32 = u32::MAX;
 
     pub(super) fn text(&self, word: u32) -> &[u8] {
-        let Some((start, len, _)) = self.entries.get(word as usize) else {
+        let Some(entry) = self.entries.get(word as usize) else {
             return &[];
         };
-        let start = *start as usize;
+        let start = entry.start as usize;
         self.bytes
-            .get(start..start + *len as usize)
+            .get(start..start + entry.len as usize)
             .unwrap_or_default()
     }
 
     pub(super) fn class(&self, word: u32) -> Class {
         self.entries
             .get(word as usize)
-            .map_or(Class::Word, |entry| entry.2)
+            .map_or(Class::Word, |entry| entry.class)
+    }
+
+    /// Whether two words are the same but for the kinds of the values in them: `x-<num>` and `x-<hex>`.
+    pub(super) fn alike(&self, a: u32, b: u32) -> bool {
+        let stem = |word: u32| {
+            self.entries
+                .get(word as usize)
+                .map_or(0, |entry| entry.stem)
+        };
+        stem(a) != 0 && stem(a) == stem(b)
     }
 
     pub(super) fn find(&self, text: &[u8]) -> u32 {
@@ -159,8 +198,12 @@ impl Vocabulary {
             return known;
         }
         let word = self.entries.len() as u32;
-        self.entries
-            .push((self.bytes.len() as u32, text.len() as u32, classify(text)));
+        self.entries.push(Entry {
+            start: self.bytes.len() as u32,
+            len: text.len() as u32,
+            stem: stem(text),
+            class: classify(text),
+        });
         self.bytes.extend_from_slice(text);
         let Self {
             bytes,
@@ -168,14 +211,16 @@ impl Vocabulary {
             table,
         } = self;
         table.insert_unique(xxh3_64(text), word, |word| {
-            let (start, len, _) = entries[*word as usize];
-            xxh3_64(&bytes[start as usize..(start + len) as usize])
+            let entry = entries[*word as usize];
+            xxh3_64(&bytes[entry.start as usize..(entry.start + entry.len) as usize])
         });
         word
     }
 
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * 12 + self.table.capacity() * 5
+        self.bytes.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.table.capacity() * 5
     }
 }

@@ -407,7 +407,7 @@ impl Table {
             words: &row.words,
             places: &self.places,
         };
-        let set = merge::decide(&shape, &others, &self.vocabulary, self.any)?;
+        let set = merge::decide(&shape, &others, &self.vocabulary)?;
         let members = near
             .iter()
             .filter(|(other, _)| other & !set == 0)

@@ -69,6 +69,10 @@ impl Scanner<'_> {
             let end = self.path_end(from, false);
             return Some(self.var(Kind::Path, from, end));
         }
+        // Dates, address ranges and rates (10MB/s) have their slash inside or behind.
+        if word[0].is_ascii_digit() && self.compound(from, word[0]).is_some() {
+            return None;
+        }
         let last = memchr::memrchr(b'/', word)?;
         if last > 0
             && byte(word, last + 1).is_ascii_digit()
@@ -91,6 +95,9 @@ impl Scanner<'_> {
                 }
                 return None;
             }
+            if word[0].is_ascii_digit() && flags_of(&word[slash..]) & (DIGIT | DOT) == 0 {
+                return None;
+            }
             if all_digits(&word[..slash]) {
                 return None;
             }
@@ -99,7 +106,9 @@ impl Scanner<'_> {
             .iter()
             .rposition(|b| *b == b':')
             .map_or(0, |at| at + 1);
-        self.pieces(from, from + colon);
+        if self.addressed(from, from + colon).is_none() {
+            self.pieces(from, from + colon);
+        }
         let end = self.path_end(from + colon, false);
         Some(self.var(Kind::Path, from + colon, end))
     }
@@ -309,6 +318,13 @@ impl Scanner<'_> {
         let text = self.text;
         let word = &text[a..b];
         if name_like(word) {
+            return None;
+        }
+        // The key of a value, such as `p99=`.
+        if byte(text, b) == b'='
+            && word.len() <= 24
+            && word.iter().filter(|b| b.is_ascii_digit()).count() <= 2
+        {
             return None;
         }
         let plain = flags & !(DIGIT | LOWER | UPPER) == 0;
