@@ -76,6 +76,8 @@ pub struct Counters {
     pub docker_bytes: Counter,
     /// Frames sent to the flow from the Docker API.
     pub docker_records: Counter,
+    /// 1 while the Docker engine answers, else 0.
+    pub docker_up: Gauge,
     /// Containers that are followed through the API now.
     pub docker_containers: Gauge,
     /// Times the connection to the Docker engine was lost and taken up again.

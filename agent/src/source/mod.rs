@@ -64,7 +64,7 @@ impl fmt::Display for SourceId {
 /// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes` or `Record`, at most one `Closed`.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// A stream begins.
+    /// A stream begins. Files are announced with their first bytes: an empty one has nothing to tell it from others by.
     Opened {
         /// The stream.
         id: SourceId,

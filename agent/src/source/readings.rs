@@ -104,6 +104,11 @@ const GAUGES: &[Row] = &[
         |c| c.files_unreadable.get(),
     ),
     (
+        "docker_up",
+        "1 while the Docker engine answers, else 0.",
+        |c| c.docker_up.get(),
+    ),
+    (
         "docker_containers_followed",
         "Containers that are followed through the Docker engine now.",
         |c| c.docker_containers.get(),

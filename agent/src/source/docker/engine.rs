@@ -108,10 +108,12 @@ impl Engine {
                     if self.lists > 0 {
                         self.shared.counters.docker_reconnects.inc();
                     }
+                    self.shared.counters.docker_up.set(1);
                     let problem = match self.session(&docker).await {
                         Ok(()) => "it has ended the stream of events".to_owned(),
                         Err(error) => error.to_string(),
                     };
+                    self.shared.counters.docker_up.set(0);
                     tracing::warn!(problem, "the Docker engine was lost; connecting again");
                     back_off = BackOff::new();
                 }

@@ -44,7 +44,8 @@ pub(super) struct Follower {
     pub(super) told: HashSet<PathBuf>,
     /// Files that match but are not to be read: the agent's own, and those that ask for it.
     pub(super) left_out: HashMap<PathBuf, Node>,
-    names_changed: bool,
+    /// The patterns are to be walked again soon.
+    pub(super) names_changed: bool,
     walk_took: Duration,
     walked_at: Instant,
     /// When to look at the files on their way out.
@@ -234,6 +235,7 @@ impl Follower {
         if !self.ensure_open(id) {
             return;
         }
+        let follows = self.announced_predecessor(id);
         let Some(life) = self.lives.get_mut(&id) else {
             return;
         };
@@ -247,11 +249,19 @@ impl Follower {
                 if let Some(leaving) = &mut life.leaving {
                     leaving.quiet_since = Instant::now();
                 }
-                if life.identity.marker != marker {
-                    let file = life.identity;
-                    self.outbox.push_back(Message::Identified { id, file });
-                }
+                let file = life.identity;
                 if !bytes.is_empty() {
+                    if let Some((origin, wrapper)) = life.unannounced.take() {
+                        self.outbox.push_back(Message::Opened {
+                            id,
+                            origin: Arc::new(origin),
+                            wrapper,
+                            file: Some(file),
+                            follows,
+                        });
+                    } else if file.marker != marker {
+                        self.outbox.push_back(Message::Identified { id, file });
+                    }
                     self.counters.file_bytes.add(bytes.len() as u64);
                     self.outbox.push_back(Message::Bytes { id, offset, bytes });
                 }
@@ -265,89 +275,26 @@ impl Follower {
         }
     }
 
+    /// The stream that the flow has heard of and that this one goes on from.
+    fn announced_predecessor(&self, id: SourceId) -> Option<SourceId> {
+        let mut before = self.lives.get(&id)?.follows?;
+        while let Some(life) = self
+            .lives
+            .get(&before)
+            .filter(|life| life.unannounced.is_some())
+        {
+            before = life.follows?;
+        }
+        Some(before)
+    }
+
     /// The descriptor is given back; the next rescan tries again.
-    fn read_failed(&mut self, id: SourceId, error: &io::Error) {
+    pub(super) fn read_failed(&mut self, id: SourceId, error: &io::Error) {
         self.counters.file_errors.inc();
         if let Some(life) = self.lives.get_mut(&id) {
             tracing::warn!(path = %life.path.display(), %error, "a file cannot be read now; it is tried again");
             life.at_end = true;
             if life.file.take().is_some() {
-                self.open_files -= 1;
-            }
-        }
-    }
-
-    /// Makes sure that a file's descriptor is open. False when it is not to be had, now or ever.
-    pub(super) fn ensure_open(&mut self, id: SourceId) -> bool {
-        match self.lives.get(&id) {
-            None => return false,
-            Some(life) if life.file.is_some() => return true,
-            Some(_) => {}
-        }
-        self.make_room();
-        let Some(life) = self.lives.get_mut(&id) else {
-            return false;
-        };
-        match life.reopen() {
-            Ok(true) => {
-                self.opened(id);
-                true
-            }
-            Ok(false) => {
-                // A write since the last look would have been told by its watch.
-                let complete = life.at_end && life.watch.is_some();
-                if !complete {
-                    tracing::warn!(
-                        path = %life.path.display(),
-                        "a file was replaced or deleted while its descriptor was given back: its last lines may be missing"
-                    );
-                }
-                self.names_changed = true;
-                self.finish(
-                    id,
-                    if complete {
-                        Closed::Deleted
-                    } else {
-                        Closed::Vanished
-                    },
-                );
-                false
-            }
-            Err(error) => {
-                self.read_failed(id, &error);
-                false
-            }
-        }
-    }
-
-    /// Enters a fresh descriptor in the books.
-    pub(super) fn opened(&mut self, id: SourceId) {
-        self.open_files += 1;
-        self.open.push_back(id);
-        self.counters.files_open.set(self.open_files as u64);
-    }
-
-    /// Gives back descriptors of files that are read to their end, then of any that can be found again by their name.
-    pub(super) fn make_room(&mut self) {
-        for only_idle in [true, false] {
-            for _ in 0..self.open.len() {
-                if self.open_files < self.config.max_open_files {
-                    return;
-                }
-                let Some(id) = self.open.pop_front() else {
-                    return;
-                };
-                let Some(life) = self.lives.get_mut(&id) else {
-                    continue;
-                };
-                if life.file.is_none() {
-                    continue;
-                }
-                if life.leaving.is_some() || (only_idle && !life.at_end) {
-                    self.open.push_back(id);
-                    continue;
-                }
-                life.file = None;
                 self.open_files -= 1;
             }
         }
@@ -405,7 +352,16 @@ impl Follower {
         }
         self.counters.files_known.set(self.lives.len() as u64);
         self.counters.files_open.set(self.open_files as u64);
-        self.outbox.push_back(Message::Closed { id, reason });
+        if life.unannounced.is_some() {
+            // Nobody has heard of it: whatever follows it, follows what it followed.
+            for other in self.lives.values_mut() {
+                if other.follows == Some(id) {
+                    other.follows = life.follows;
+                }
+            }
+        } else {
+            self.outbox.push_back(Message::Closed { id, reason });
+        }
     }
 
     /// Looks at the files on their way out: those that have grown get a turn, those that are done are closed.

@@ -21,7 +21,9 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::{Closed, Identity, Marker, SourceId, Start};
+use logline::decode::Wrapper;
+
+use super::{Closed, Identity, Marker, Origin, SourceId, Start};
 
 /// How many bytes before the offset are remembered.
 const SEAM: usize = 64;
@@ -43,6 +45,8 @@ pub(super) struct Life {
     /// The watch of its directory.
     pub(super) watch: Option<i32>,
     pub(super) identity: Identity,
+    /// Who writes it, until the flow has been told.
+    pub(super) unannounced: Option<(Origin, Wrapper)>,
     /// The next byte to read.
     pub(super) offset: u64,
     /// The last bytes before `offset`.
@@ -105,6 +109,7 @@ impl Life {
                 inode: metadata.ino(),
                 marker: Marker::of(&head),
             },
+            unannounced: None,
             offset: 0,
             seam: Vec::new(),
             file: Some(file),

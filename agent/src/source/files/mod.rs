@@ -1,5 +1,6 @@
 //! Files by glob: every byte of every file life once and in order, whatever is done to the files meanwhile.
 
+mod descriptors;
 mod follow;
 mod life;
 mod pattern;
@@ -19,7 +20,7 @@ use logline::decode::Wrapper;
 
 use super::own::Own;
 use super::wake::wake_on;
-use super::{Closed, Counters, Message, Sender, SourceId};
+use super::{Closed, Counters, Message, Origin, Sender, SourceId};
 use crate::shutdown::Shutdown;
 
 pub use pattern::{PatternError, Patterns};

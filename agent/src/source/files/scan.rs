@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::follow::Follower;
 use super::life::{Leaving, Life, Node, is_gone, node, open_regular};
 use super::pattern::Part;
 use super::walk::{Visitor, is_compressed, symlink_chain, walk};
 use super::watch::Watch;
-use super::{Closed, Counters, Message, SourceId};
+use super::{Closed, Counters, SourceId};
 use crate::source::origin;
 
 /// Collects what a walk meets, and puts watches before it looks.
@@ -311,8 +310,8 @@ impl Follower {
             .map(|life| life.id)
     }
 
-    /// Enters a life in the books and announces it, unless it is one that is not to be read.
-    pub(super) fn enter(&mut self, life: Life) -> SourceId {
+    /// Enters a life in the books, unless it is one that is not to be read.
+    pub(super) fn enter(&mut self, mut life: Life) -> SourceId {
         let id = life.id;
         let chain = symlink_chain(&life.found);
         let (origin, wrapper) = origin::of_file(&chain, &self.config.docker_labels);
@@ -321,13 +320,7 @@ impl Follower {
             self.left_out.insert(life.found.clone(), life.node());
             return id;
         }
-        self.outbox.push_back(Message::Opened {
-            id,
-            origin: Arc::new(origin),
-            wrapper: wrapper.unwrap_or(self.config.wrapper),
-            file: Some(life.identity),
-            follows: life.follows,
-        });
+        life.unannounced = Some((origin, wrapper.unwrap_or(self.config.wrapper)));
         self.by_node.insert(life.node(), id);
         self.lives.insert(id, life);
         self.opened(id);
