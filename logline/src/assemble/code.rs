@@ -81,12 +81,13 @@ pub(super) fn is_ruby_error(line: &[u8]) -> bool {
 
 /// What follows `file.rb:12:` if the line starts so.
 pub(super) fn ruby_place(line: &[u8]) -> Option<&[u8]> {
-    let window = &line[..line.len().min(256)];
-    let at = memchr::memmem::find(window, b".rb:")?;
-    if memchr::memchr(b' ', &line[..at]).is_some() {
-        return None;
-    }
-    let rest = &line[at + 4..];
+    let at = line
+        .iter()
+        .take(256)
+        .position(|b| matches!(b, b':' | b' '))?;
+    let rest = line[at..]
+        .strip_prefix(b":")
+        .filter(|_| line[..at].ends_with(b".rb"))?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     rest[digits..].strip_prefix(b":in ").filter(|_| digits > 0)
 }
@@ -124,4 +125,13 @@ pub(super) fn is_native_frame(line: &[u8]) -> bool {
         .take_while(|b| b.is_ascii_hexdigit())
         .count();
     hex[..hex.len() - digits].ends_with(b"[0x")
+}
+
+/// Whether a line looks like a function in a Go trace: `main.run(0x1, {0xc00, 0x2})`, `main.main.func1()`.
+pub(super) fn is_call(line: &[u8]) -> bool {
+    let Some(open) = memchr::memchr(b'(', line) else {
+        return false;
+    };
+    let name = &line[..open];
+    line.ends_with(b")") && !name.is_empty() && memchr::memchr2(b' ', b'\t', name).is_none()
 }

@@ -1,5 +1,7 @@
 //! Whether a line starts with a head of its own, and what an open event's first line lets join it.
 
+use super::words::{Weight, is_failure, is_month, is_weekday, weight};
+
 /// Whether the line starts with its own time, level, priority or is a record by itself: such a line begins an event.
 pub(super) fn own(line: &[u8]) -> bool {
     let Some(first) = line.first() else {
@@ -37,15 +39,6 @@ fn digits(text: &[u8]) -> usize {
         .take(21)
         .take_while(|b| b.is_ascii_digit())
         .count()
-}
-
-const MONTHS: &[&[u8]] = &[
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
-const DAYS: &[&[u8]] = &[b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
-
-fn is_month(text: &[u8]) -> bool {
-    text.get(..3).is_some_and(|name| MONTHS.contains(&name))
 }
 
 /// A date or a time of day that starts with a digit.
@@ -195,7 +188,7 @@ fn is_report(line: &[u8]) -> bool {
 
 /// `Fri Nov 20`, `Fri, 20 Nov`, `Nov 20 17:01:07`.
 fn is_date_words(text: &[u8]) -> bool {
-    if text.get(..3).is_some_and(|day| DAYS.contains(&day)) {
+    if is_weekday(text) {
         let rest = text[3..].strip_prefix(b",").unwrap_or(&text[3..]);
         return rest.strip_prefix(b" ").is_some_and(|rest| {
             is_month(rest) || rest.first().is_some_and(u8::is_ascii_digit) && is_time(rest)
@@ -265,15 +258,6 @@ fn is_logfmt(line: &[u8]) -> bool {
         && KEYS.iter().any(|key| line.starts_with(key))
 }
 
-/// What a level's word says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weight {
-    /// Warning or worse.
-    Bad,
-    /// Below.
-    Calm,
-}
-
 /// The level's word at the start of the text and its length, in any case.
 fn level_word(text: &[u8]) -> Option<(Weight, usize)> {
     let len = text
@@ -282,54 +266,6 @@ fn level_word(text: &[u8]) -> Option<(Weight, usize)> {
         .take_while(|b| b.is_ascii_alphabetic())
         .count();
     weight(&text[..len]).map(|weight| (weight, len))
-}
-
-fn weight(word: &[u8]) -> Option<Weight> {
-    const BAD: &[&[u8]] = &[
-        b"error",
-        b"warn",
-        b"warning",
-        b"err",
-        b"fatal",
-        b"critical",
-        b"crit",
-        b"severe",
-        b"panic",
-        b"alert",
-        b"emerg",
-        b"emergency",
-        b"fail",
-        b"wrn",
-        b"ftl",
-        b"dpanic",
-    ];
-    const CALM: &[&[u8]] = &[
-        b"info",
-        b"debug",
-        b"trace",
-        b"notice",
-        b"verbose",
-        b"dbug",
-        b"trce",
-        b"inf",
-        b"dbg",
-        b"fine",
-        b"finer",
-        b"finest",
-        b"information",
-        b"log",
-    ];
-    if !(3..=11).contains(&word.len()) {
-        return None;
-    }
-    let is = |list: &[&[u8]]| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
-    if is(BAD) {
-        Some(Weight::Bad)
-    } else if is(CALM) {
-        Some(Weight::Calm)
-    } else {
-        None
-    }
 }
 
 /// What may join an event, told from its first line.
@@ -386,32 +322,6 @@ pub(super) fn attach(line: &[u8]) -> (Attach, bool) {
         (true, None) => (Attach::Bad, true),
         (true, Some(_)) => (Attach::Calm, true),
     }
-}
-
-/// A word that announces a trace.
-fn is_failure(word: &[u8]) -> bool {
-    const ENDS: &[&[u8]] = &[
-        b"error",
-        b"errors",
-        b"exception",
-        b"exceptions",
-        b"failed",
-        b"failure",
-        b"panic",
-        b"panicked",
-        b"traceback",
-        b"crashed",
-        b"crash",
-        b"unhandled",
-        b"uncaught",
-        b"terminating",
-        b"rejection",
-        b"rejected",
-    ];
-    word.len() >= 5
-        && ENDS.iter().any(|end| {
-            word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end)
-        })
 }
 
 /// A line of an access log: a request in quotes with a status behind it.

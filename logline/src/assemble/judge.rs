@@ -1,11 +1,10 @@
 //! Whether a line goes on with the open event, from the event's state and the line's shape.
 
-use super::block::{closes, ends_element, opens};
+use super::code::is_call;
 use super::head::{self, Attach};
-use super::shape::{Indent, Shape, Sign, is_call};
+use super::open::{Mode, Open};
+use super::shape::{Indent, Shape, Sign};
 
-/// Lines that are held at most while it is not clear where they belong.
-const MAX_HELD: u32 = 32;
 /// Lines at the margin that a message may have before its frames.
 const MAX_MESSAGE: u32 = 16;
 /// Lines of source that an excerpt may have before its `^`.
@@ -20,194 +19,6 @@ pub(super) enum Step {
     Hold,
     /// It begins an event; the held lines do not belong to the open one.
     Begin,
-}
-
-/// How far the open event has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// An ordinary line and what is indented beneath it.
-    Plain,
-    /// It has ended: a bracket or element that it opened is closed.
-    Done,
-    /// An error's type and message: frames may follow, or more lines of the message and then frames.
-    Error,
-    /// Among the frames of a trace.
-    Frames,
-    /// A Python traceback before its last line.
-    Python,
-    /// A Python traceback with its last line.
-    PythonEnd,
-    /// The words between two chained tracebacks.
-    PythonChain,
-    /// After the `"""` before a traceback from another process.
-    Quote,
-    /// Between two lines of `"""`.
-    Quoted,
-    /// `panic: ...` before its goroutine.
-    Panic,
-    /// Among goroutines.
-    Go,
-    /// `thread 'main' panicked at src/main.rs:1:2:` before its message.
-    RustHead,
-    /// A Rust panic with its message.
-    Rust,
-    /// A source place alone: an excerpt may follow.
-    Excerpt,
-    /// The excerpt's `^` has come: the error follows.
-    Caret,
-    /// A report of Elixir or Erlang.
-    Report,
-    /// A message that begins beneath its head: `... Reporter : `, a blank line, then text.
-    Essay,
-    /// A block of JSON that began with its bracket.
-    Block,
-    /// A markup element; the name of its root lies at these bytes of the event.
-    Markup(u32, u32),
-    /// A dump of Java threads.
-    Threads,
-}
-
-/// The state of the open event, as far as a next line asks for it.
-#[derive(Clone, Debug)]
-pub(super) struct Open {
-    mode: Mode,
-    /// What the mode becomes if the line now judged joins.
-    next: Mode,
-    /// Brackets opened at the end of a line and not closed at the start of another.
-    brackets: u32,
-    lines: u32,
-    /// Where the last line starts.
-    last: usize,
-    /// What may join, once somebody asked.
-    attach: Option<(Attach, bool)>,
-    held_blanks: u32,
-    held_texts: u32,
-    /// The last held line is one word or one error: frames make it part of the event.
-    held_word: bool,
-}
-
-impl Open {
-    /// The state after an event's first line.
-    pub(super) fn new(line: &[u8], shape: Shape) -> Self {
-        let mode = match shape {
-            Shape::Error(_) => Mode::Error,
-            Shape::Indented(Indent::File | Indent::Group) => Mode::Python,
-            Shape::Indented(Indent::Frame) => Mode::Frames,
-            Shape::Sign(sign) => match sign {
-                Sign::Traceback => Mode::Python,
-                Sign::Chain => Mode::PythonChain,
-                Sign::Caused => Mode::Error,
-                // A numbered line alone is no frame: too much else is numbered.
-                Sign::Frame if line[0].is_ascii_digit() => Mode::Plain,
-                Sign::Stack | Sign::Frame | Sign::RubyFrame => Mode::Frames,
-                Sign::Panic => Mode::Panic,
-                Sign::Goroutine => Mode::Go,
-                Sign::Rust if line.ends_with(b":") => Mode::RustHead,
-                Sign::Rust => Mode::Rust,
-                Sign::Place => Mode::Excerpt,
-                Sign::ThreadDump => Mode::Threads,
-                Sign::Open => Mode::Block,
-                Sign::Markup => markup(line, 0),
-                _ => Mode::Plain,
-            },
-            _ => Mode::Plain,
-        };
-        Self {
-            mode,
-            next: mode,
-            brackets: u32::from(opens(line)),
-            lines: 1,
-            last: 0,
-            attach: None,
-            held_blanks: 0,
-            held_texts: 0,
-            held_word: false,
-        }
-    }
-
-    /// An ordinary event, for which a line that starts with a digit is no continuation.
-    pub(super) fn is_plain(&self) -> bool {
-        matches!(self.mode, Mode::Plain | Mode::Done)
-    }
-
-    /// The state of the same event's next part, after a cap.
-    pub(super) fn next_part(&self) -> Self {
-        let mode = match self.mode {
-            // The name lies in the part that has gone.
-            Mode::Markup(..) => Mode::Plain,
-            mode => mode,
-        };
-        Self {
-            mode,
-            last: 0,
-            ..self.clone()
-        }
-    }
-
-    /// The line joins; `text` ends with all held lines and not yet with this one.
-    pub(super) fn joined(&mut self, text: &[u8], line: &[u8], shape: Shape) {
-        self.lines += 1 + self.held_blanks + self.held_texts;
-        self.held_blanks = 0;
-        self.held_texts = 0;
-        self.held_word = false;
-        self.mode = self.next;
-        if closes(line) {
-            self.brackets = self.brackets.saturating_sub(1);
-            if self.brackets == 0 && self.mode == Mode::Block && shape == Shape::Sign(Sign::Close) {
-                self.mode = Mode::Done;
-            }
-        }
-        self.brackets += u32::from(opens(line));
-        if let Mode::Markup(at, len) = self.mode {
-            self.mode = match self.root(text, at, len) {
-                Some([]) | None => markup(line, text.len() + 1),
-                Some(root) if ends_element(line, root) => Mode::Done,
-                Some(_) => self.mode,
-            };
-        }
-    }
-
-    fn root<'a>(&self, text: &'a [u8], at: u32, len: u32) -> Option<&'a [u8]> {
-        text.get(at as usize..(at + len) as usize)
-    }
-
-    pub(super) fn last_line_at(&mut self, at: usize) {
-        self.last = at;
-    }
-
-    /// The line is held.
-    pub(super) fn held(&mut self, _line: &[u8], shape: Shape) {
-        if shape == Shape::Blank {
-            self.held_blanks += 1;
-        } else {
-            self.held_texts += 1;
-            self.held_word = matches!(shape, Shape::Word | Shape::Error(_));
-        }
-    }
-
-    fn attach(&mut self, text: &[u8]) -> (Attach, bool) {
-        *self.attach.get_or_insert_with(|| {
-            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
-            head::attach(&text[..end])
-        })
-    }
-
-    fn is_adjacent(&self) -> bool {
-        self.held_blanks + self.held_texts == 0
-    }
-
-    fn to(&mut self, mode: Mode) -> Step {
-        self.next = mode;
-        Step::Join
-    }
-
-    fn hold_if(&self, may: bool) -> Step {
-        if may && self.held_blanks + self.held_texts < MAX_HELD {
-            Step::Hold
-        } else {
-            Step::Begin
-        }
-    }
 }
 
 /// Whether the drawing of the last line goes on in this one: rows and rules of a table, or the same first bytes.
@@ -460,7 +271,8 @@ fn signed(open: &mut Open, text: &[u8], line: &[u8], sign: Sign) -> Step {
 }
 
 fn error(open: &mut Open, text: &[u8], qualified: bool) -> Step {
-    match open.mode {
+    let mode = open.mode;
+    match mode {
         Mode::Python if open.is_adjacent() => open.to(Mode::PythonEnd),
         Mode::Caret => open.to(Mode::Error),
         Mode::RustHead => open.to(Mode::Rust),
@@ -468,7 +280,7 @@ fn error(open: &mut Open, text: &[u8], qualified: bool) -> Step {
         // `Unhandled exception:` and the like, with the error beneath.
         Mode::Error if open.is_adjacent() && text.ends_with(b":") => open.to(Mode::Error),
         Mode::Essay => open.to(Mode::Essay),
-        Mode::Plain if open.is_adjacent() => {
+        Mode::Plain if open.is_adjacent() && open.is_headed(text) => {
             let (attach, headed) = open.attach(text);
             match attach {
                 Attach::Bad if headed => open.to(Mode::Error),
@@ -483,7 +295,8 @@ fn error(open: &mut Open, text: &[u8], qualified: bool) -> Step {
 fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
     let adjacent = open.is_adjacent();
     let may_go_on = open.held_texts < MAX_MESSAGE;
-    match open.mode {
+    let mode = open.mode;
+    match mode {
         Mode::Python if adjacent => open.to(Mode::PythonEnd),
         Mode::RustHead => open.to(Mode::Rust),
         // The error stands beneath a blank line; what comes at once is one more excerpt.
@@ -496,6 +309,7 @@ fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
             open.hold_if(shape == Shape::Word && open.held_texts == 0)
         }
         Mode::Essay => open.to(Mode::Essay),
+        Mode::Plain if !open.is_headed(text) => Step::Begin,
         Mode::Plain if open.lines == 1 && open.held_blanks > 0 && open.held_texts == 0 => {
             let (attach, headed) = open.attach(text);
             let begins =
@@ -511,26 +325,5 @@ fn words(open: &mut Open, text: &[u8], line: &[u8], shape: Shape) -> Step {
             _ => Step::Begin,
         },
         _ => Step::Begin,
-    }
-}
-
-/// The mode after a line that starts a markup element; `base` is where the line lies in the event.
-fn markup(line: &[u8], base: usize) -> Mode {
-    let line_start = line.len() - line.trim_ascii_start().len();
-    let Some(rest) = line[line_start..].strip_prefix(b"<") else {
-        return Mode::Markup(0, 0);
-    };
-    let len = rest
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-' | b'.'))
-        .count();
-    let root = &rest[..len];
-    if ends_element(line, root) && len > 0 {
-        return Mode::Done;
-    }
-    let at = base + line_start + 1;
-    match (u32::try_from(at), u32::try_from(len)) {
-        (Ok(at), Ok(len)) if len > 0 => Mode::Markup(at, len),
-        _ => Mode::Markup(0, 0),
     }
 }

@@ -1,6 +1,7 @@
 //! One output stream: the event that is open on it, and the lines behind it whose place only a later line tells.
 
-use super::judge::{self, Open, Step};
+use super::judge::{self, Step};
+use super::open::Open;
 use super::piece::Pieces;
 use super::shape::{self, Shape};
 use super::{Limits, Span};

@@ -10,8 +10,10 @@ mod code;
 mod head;
 mod judge;
 mod lane;
+mod open;
 mod piece;
 mod shape;
+mod words;
 
 use crate::event::{EventRef, Fragment, Stream};
 use lane::{Lane, Line};

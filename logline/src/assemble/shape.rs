@@ -491,15 +491,6 @@ fn is_register(line: &[u8]) -> bool {
             .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Whether a line looks like a function in a Go trace: `main.run(0x1, {0xc00, 0x2})`, `main.main.func1()`.
-pub(super) fn is_call(line: &[u8]) -> bool {
-    let Some(open) = memchr::memchr(b'(', line) else {
-        return false;
-    };
-    let name = &line[..open];
-    line.ends_with(b")") && !name.is_empty() && memchr::memchr2(b' ', b'\t', name).is_none()
-}
-
 /// A Ruby frame, or a source place with nothing behind it.
 fn place(line: &[u8]) -> Option<Shape> {
     if ruby_place(line).is_some() {
