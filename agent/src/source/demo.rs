@@ -1,4 +1,4 @@
-//! A stream made up on the spot, for a host that has nothing to read yet: the pack's own example lines, again and again.
+//! A stream made up on the spot, for a host that has nothing to read yet: the pack's own examples, again and again, with the time of now.
 
 use std::io;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use logline::rules::Pack;
 
 use super::{Kind, Message, Origin, Sender, SourceId, send};
 use crate::shutdown::Shutdown;
+use crate::telemetry::clock;
 
 /// The name that every one of its lines carries.
 pub const NAME: &str = "demo";
@@ -17,7 +18,7 @@ pub const NAME: &str = "demo";
 /// Lines shown at once, so that the first screen is full.
 const FIRST: usize = 20;
 
-/// Sends an example line of `pack` every `pause` on a thread of its own until a shutdown, or until the receiver is gone.
+/// Sends an example of `pack` every `pause` on a thread of its own until a shutdown, or until the receiver is gone.
 ///
 /// # Errors
 /// When the thread cannot be started.
@@ -28,10 +29,9 @@ pub fn spawn(
     shutdown: Shutdown,
 ) -> io::Result<JoinHandle<()>> {
     let lines: Vec<String> = pack
-        .rules()
+        .examples
         .iter()
-        .flat_map(|rule| &rule.matches)
-        .map(|line| format!("{line}\n"))
+        .map(|example| example.text.clone())
         .collect();
     std::thread::Builder::new()
         .name("source-demo".to_owned())
@@ -47,7 +47,7 @@ fn run(lines: &[String], pause: Duration, sender: &Sender, shutdown: &Shutdown) 
             Message::Opened {
                 id,
                 origin,
-                wrapper: Wrapper::Plain,
+                wrapper: Wrapper::Cri,
                 file: None,
                 follows: None,
             },
@@ -65,9 +65,11 @@ fn run(lines: &[String], pause: Duration, sender: &Sender, shutdown: &Shutdown) 
         if count >= FIRST && shutdown.wait_timeout(pause) {
             return;
         }
-        let bytes = lines[(count % lines.len()) * step % lines.len()]
-            .clone()
-            .into_bytes();
+        let mut bytes = Vec::new();
+        clock::now().write_rfc3339(&mut bytes);
+        bytes.extend_from_slice(b" stdout F ");
+        bytes.extend_from_slice(lines[(count % lines.len()) * step % lines.len()].as_bytes());
+        bytes.push(b'\n');
         let length = bytes.len() as u64;
         if send(sender, Message::Bytes { id, offset, bytes }).is_err() {
             return;
@@ -89,31 +91,25 @@ mod tests {
     fn every_example_of_the_pack_is_shown_once_a_round() {
         let pack = Pack::builtin("general").expect("the built-in pack");
         let mut expected: Vec<String> = pack
-            .rules()
+            .examples
             .iter()
-            .flat_map(|rule| rule.matches.clone())
+            .map(|example| example.text.clone())
             .collect();
         let (sender, receiver) = sync_channel(16);
         let shutdown = Shutdown::new();
         let thread = spawn(&pack, Duration::ZERO, sender, shutdown.clone()).expect("a thread");
         let mut shown = Vec::new();
+        let mut end = 0;
         for message in receiver.iter().skip(1).take(expected.len()) {
             let Message::Bytes { bytes, offset, .. } = message else {
                 panic!("only bytes follow")
             };
-            assert_eq!(
-                offset,
-                shown
-                    .iter()
-                    .map(|line: &String| line.len() as u64 + 1)
-                    .sum::<u64>()
-            );
-            shown.push(
-                String::from_utf8(bytes)
-                    .expect("text")
-                    .trim_end_matches('\n')
-                    .to_owned(),
-            );
+            assert_eq!(offset, end);
+            end += bytes.len() as u64;
+            let (fragment, malformed) =
+                logline::decode::decode(bytes.trim_ascii_end(), Wrapper::Cri);
+            assert_eq!(malformed, None);
+            shown.push(String::from_utf8(fragment.text.into_owned()).expect("text"));
         }
         shutdown.trigger();
         drop(receiver);
