@@ -99,6 +99,12 @@ impl Flow {
         }
     }
 
+    /// What the flow was set up with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The names that new batches are to be made with.
     #[must_use]
     pub fn labels(&self) -> Arc<Labels> {

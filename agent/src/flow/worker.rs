@@ -21,6 +21,9 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
+/// While messages wait, open events are given so many times their waiting time more.
+const BEHIND_FACTOR: u64 = 9;
+
 /// What the flow is told from outside the data.
 #[derive(Debug)]
 pub enum Control {
@@ -46,6 +49,7 @@ pub struct Worker {
     ends: Ends,
     metrics: Arc<Metrics>,
     utc_offset_s: i32,
+    max_wait_ms: u64,
     started: Instant,
     batch: Batch,
     /// Events since the batch was begun may wait no longer than until then.
@@ -60,12 +64,14 @@ impl Worker {
     #[must_use]
     pub fn new(flow: Flow, ends: Ends, metrics: Arc<Metrics>, utc_offset_s: i32) -> Self {
         let batch = Batch::new(flow.labels());
+        let max_wait_ms = flow.settings().assemble.max_wait_ms;
         let started = Instant::now();
         Self {
             flow,
             ends,
             metrics,
             utc_offset_s,
+            max_wait_ms,
             started,
             batch,
             next_tick: started + TICK,
@@ -106,7 +112,16 @@ impl Worker {
             reference: Some(clock::now()),
             utc_offset_s: self.utc_offset_s,
         });
-        self.flow.expire(self.now_ms(), &mut self.batch);
+        // While messages are still waiting, the rest of an open event may be among them.
+        let patience = match self.ends.messages.try_recv() {
+            Ok(message) => {
+                self.message(message);
+                BEHIND_FACTOR * self.max_wait_ms
+            }
+            Err(_) => 0,
+        };
+        self.flow
+            .expire(self.now_ms().saturating_sub(patience), &mut self.batch);
         self.hand_on()
     }
 
