@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
 use super::{
     error::PackError,
     frequencies::Frequencies,
@@ -83,7 +85,7 @@ impl Lists {
 /// The literals that the scanner is to look for.
 #[derive(Default)]
 struct Literals {
-    ids: HashMap<Vec<u8>, u32>,
+    ids: HashMap<Vec<u8>, u32, Xxh3DefaultBuilder>,
     all: Vec<Vec<u8>>,
     line_rules: Vec<Vec<u32>>,
     message_rules: Vec<Vec<u32>>,
@@ -122,15 +124,24 @@ impl Tables {
         let mut order: Vec<(usize, &Rule)> = pack.rules().iter().enumerate().collect();
         order.sort_by_key(|(index, rule)| (Reverse(rule.priority), rule.category, *index));
 
+        let conditions: Vec<Conditions> =
+            order.iter().map(|(_, rule)| Conditions::of(rule)).collect();
+        // Short literals make the scanner look at more positions. Once some rule cannot do without, others cost little more.
+        let shortest = if conditions.iter().any(Conditions::key_is_short) {
+            scan::SHORTEST
+        } else {
+            scan::CHEAP
+        };
+
         let mut literals = Literals::default();
         let mut always = vec![0; order.len().div_ceil(64)];
         let mut rules = Vec::with_capacity(order.len());
         let mut keys = Vec::with_capacity(order.len());
         let mut ranks = vec![0; order.len()];
-        for (rank, (index, rule)) in order.into_iter().enumerate() {
+        for (rank, ((index, rule), conditions)) in order.into_iter().zip(conditions).enumerate() {
             let number = u32::try_from(rank).unwrap_or(u32::MAX);
             ranks[index] = number;
-            let (key, gates) = gates(rule, &mut literals);
+            let (key, gates) = conditions.gates(rule, &mut literals, shortest);
             if key.is_empty() {
                 always[rank / 64] |= 1 << (rank % 64);
             }
@@ -179,80 +190,91 @@ impl Tables {
     }
 }
 
-/// The rarest set of literals that a rule requires (empty where it requires none), and what the scanner's hits say of its
-/// conditions.
-fn gates(rule: &Rule, literals: &mut Literals) -> (Required, Gates) {
-    let mut sets: Vec<(f64, Origin, Required)> = Vec::new();
-    let mut offer = |origin: Origin, set: Required| sets.push((literals::cost(&set), origin, set));
-    if !rule.any.is_empty() {
-        offer(
-            Origin::Any,
-            rule.any.iter().map(|text| fold(text)).collect(),
-        );
-    }
-    for (index, text) in rule.all.iter().enumerate() {
-        offer(Origin::All(index), vec![fold(text)]);
-    }
-    if !rule.regex_sets.is_empty() && rule.regex_sets.iter().all(|sets| !sets.is_empty()) {
-        offer(
-            Origin::Regex,
-            rule.regex_sets
-                .iter()
-                .filter_map(|sets| sets.first())
-                .flatten()
-                .cloned()
-                .collect(),
-        );
-    }
-    let key = (0..sets.len()).min_by(|a, b| sets[*a].0.total_cmp(&sets[*b].0));
-    let mut gates = Gates {
-        all_settled: vec![false; rule.all.len()],
-        none_settled: vec![false; rule.none.len()],
-        ..Gates::default()
-    };
-    for (index, (_, origin, set)) in sets.iter().enumerate() {
-        let is_key = key == Some(index);
-        if !is_key && !cheap(set) {
-            continue;
-        }
-        match origin {
-            // Where case counts, the literals are looked for once more as they are.
-            Origin::Any => gates.any_settled = rule.fold,
-            Origin::All(index) => gates.all_settled[*index] = rule.fold,
-            // Each regex has gates of its own, below.
-            Origin::Regex => continue,
-        }
-        // That the key was seen is what makes the rule a candidate.
-        if !is_key {
-            gates.sets.push(literals.ids(set));
-        }
-    }
-    if rule.fold {
-        for (index, text) in rule.none.iter().enumerate() {
-            let set = vec![fold(text)];
-            if cheap(&set) {
-                gates.none_settled[index] = true;
-                gates.none.extend(literals.ids(&set));
-            }
-        }
-    }
-    gates.regex = rule
-        .regex_sets
-        .iter()
-        .map(|sets| {
-            sets.iter()
-                .filter(|set| cheap(set))
-                .map(|set| literals.ids(set))
-                .collect()
-        })
-        .collect();
-    let key = key.map_or_else(Required::new, |key| sets.swap_remove(key).2);
-    (key, gates)
+/// The sets of literals that a rule requires, each with its cost and with the condition that it comes from.
+struct Conditions {
+    sets: Vec<(f64, Origin, Required)>,
+    /// Index of the rarest.
+    key: Option<usize>,
 }
 
-/// Whether it costs the scanner next to nothing to look for these as well.
-fn cheap(set: &Required) -> bool {
-    set.iter().all(|literal| literal.len() >= scan::CHEAP)
+impl Conditions {
+    fn of(rule: &Rule) -> Self {
+        let mut sets: Vec<(f64, Origin, Required)> = Vec::new();
+        let mut offer =
+            |origin: Origin, set: Required| sets.push((literals::cost(&set), origin, set));
+        if !rule.any.is_empty() {
+            offer(
+                Origin::Any,
+                rule.any.iter().map(|text| fold(text)).collect(),
+            );
+        }
+        for (index, text) in rule.all.iter().enumerate() {
+            offer(Origin::All(index), vec![fold(text)]);
+        }
+        if !rule.regex_sets.is_empty() && rule.regex_sets.iter().all(|sets| !sets.is_empty()) {
+            let union = rule.regex_sets.iter().filter_map(|sets| sets.first());
+            offer(Origin::Regex, union.flatten().cloned().collect());
+        }
+        let key = (0..sets.len()).min_by(|a, b| sets[*a].0.total_cmp(&sets[*b].0));
+        Self { sets, key }
+    }
+
+    fn key_is_short(&self) -> bool {
+        self.key
+            .and_then(|key| self.sets.get(key))
+            .is_some_and(|(_, _, set)| set.iter().any(|literal| literal.len() < scan::CHEAP))
+    }
+
+    /// The key (empty where no literal is required), and what the scanner's hits say of the rule's conditions, given that
+    /// it looks for literals of at least `shortest` bytes beside the keys.
+    fn gates(mut self, rule: &Rule, literals: &mut Literals, shortest: usize) -> (Required, Gates) {
+        let cheap = |set: &Required| set.iter().all(|literal| literal.len() >= shortest);
+        let mut gates = Gates {
+            all_settled: vec![false; rule.all.len()],
+            none_settled: vec![false; rule.none.len()],
+            ..Gates::default()
+        };
+        for (index, (_, origin, set)) in self.sets.iter().enumerate() {
+            let is_key = self.key == Some(index);
+            if !is_key && !cheap(set) {
+                continue;
+            }
+            match origin {
+                // Where case counts, the literals are looked for once more as they are.
+                Origin::Any => gates.any_settled = rule.fold,
+                Origin::All(index) => gates.all_settled[*index] = rule.fold,
+                // Each regex has gates of its own, below.
+                Origin::Regex => continue,
+            }
+            // That the key was seen is what makes the rule a candidate.
+            if !is_key {
+                gates.sets.push(literals.ids(set));
+            }
+        }
+        if rule.fold {
+            for (index, text) in rule.none.iter().enumerate() {
+                let set = vec![fold(text)];
+                if cheap(&set) {
+                    gates.none_settled[index] = true;
+                    gates.none.extend(literals.ids(&set));
+                }
+            }
+        }
+        gates.regex = rule
+            .regex_sets
+            .iter()
+            .map(|sets| {
+                sets.iter()
+                    .filter(|set| cheap(set))
+                    .map(|set| literals.ids(set))
+                    .collect()
+            })
+            .collect();
+        let key = self
+            .key
+            .map_or_else(Required::new, |key| self.sets.swap_remove(key).2);
+        (key, gates)
+    }
 }
 
 fn fold(text: &str) -> Vec<u8> {

@@ -185,12 +185,12 @@ impl Compiled {
             .is_none_or(|when| when.miss(input).is_none())
             && self.all.iter().all(|needle| needle.is_in(text))
             && (self.any.is_empty() || self.any.iter().any(|needle| needle.is_in(text)))
-            && !self.none.iter().any(|needle| needle.is_in(text))
             && (self.regex.is_empty()
                 || self
                     .regex
                     .iter()
                     .any(|(sets, regex)| sets.iter().all(one_of) && regex.is_match(text)))
+            && !self.none.iter().any(|needle| needle.is_in(text))
             && !self.none_regex.iter().any(|regex| regex.is_match(text))
     }
 }

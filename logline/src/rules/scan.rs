@@ -21,6 +21,9 @@ use super::{
 /// Literals of at least this many bytes cost next to nothing to look for.
 pub(super) const CHEAP: usize = 7;
 
+/// Literals of at least this many bytes are found by windows.
+pub(super) const SHORTEST: usize = 3;
+
 /// Bits that make the letters of ASCII lower case. Other bytes may fall together too: the comparison tells them apart.
 const FOLD: u64 = 0x2020_2020_2020_2020;
 

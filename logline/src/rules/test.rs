@@ -166,6 +166,7 @@ pub fn test_pack(pack: &Pack) -> Result<TestReport, PackError> {
     let keys = set.keys();
     for (index, rule) in pack.rules().iter().enumerate() {
         let origin = Origin::fitting(rule);
+        let conditions = Conditions::new(rule);
         let fail = |example: &str, why| Failure {
             rule: rule.id.clone(),
             at_line: rule.at_line,
@@ -182,7 +183,7 @@ pub fn test_pack(pack: &Pack) -> Result<TestReport, PackError> {
             report.examples += 1;
             let header = header::parse(example.as_bytes(), &TimeContext::default());
             let input = origin.input(example.as_bytes(), &header);
-            if let Some(miss) = miss(rule, &input) {
+            if let Some(miss) = conditions.miss(&input) {
                 report.failures.push(fail(example, Why::Misses(miss)));
                 continue;
             }
@@ -202,7 +203,10 @@ pub fn test_pack(pack: &Pack) -> Result<TestReport, PackError> {
         for example in &rule.no_match {
             report.examples += 1;
             let header = header::parse(example.as_bytes(), &TimeContext::default());
-            if miss(rule, &origin.input(example.as_bytes(), &header)).is_none() {
+            if conditions
+                .miss(&origin.input(example.as_bytes(), &header))
+                .is_none()
+            {
                 report.failures.push(fail(example, Why::Matches));
             }
         }
@@ -283,31 +287,65 @@ impl Origin {
     }
 }
 
-/// The first condition of `rule` that does not hold, without any of the engine's short cuts.
-pub(super) fn miss(rule: &Rule, input: &RuleInput<'_>) -> Option<Miss> {
-    let text = match rule.scope {
-        Scope::Line => input.line,
-        Scope::Message => input.message,
-    };
-    let occurs = |literal: &String| Needle::new(literal, rule.fold).is_in(text);
-    let matches = |regex: &String| Pattern::new(regex, rule.fold).is_match(text);
-    if let Some(field) = rule.when.miss(input) {
-        return Some(Miss::When(field));
+/// A rule's conditions, tried one by one without any of the engine's short cuts.
+struct Conditions<'a> {
+    rule: &'a Rule,
+    any: Vec<Needle>,
+    all: Vec<Needle>,
+    none: Vec<Needle>,
+    regex: Vec<Pattern>,
+    none_regex: Vec<Pattern>,
+}
+
+impl<'a> Conditions<'a> {
+    fn new(rule: &'a Rule) -> Self {
+        let needles = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| Needle::new(text, rule.fold))
+                .collect()
+        };
+        let patterns = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| Pattern::new(text, rule.fold))
+                .collect()
+        };
+        Self {
+            rule,
+            any: needles(&rule.any),
+            all: needles(&rule.all),
+            none: needles(&rule.none),
+            regex: patterns(&rule.regex),
+            none_regex: patterns(&rule.none_regex),
+        }
     }
-    if !rule.any.is_empty() && !rule.any.iter().any(occurs) {
-        return Some(Miss::Any);
+
+    /// The first condition that does not hold.
+    fn miss(&self, input: &RuleInput<'_>) -> Option<Miss> {
+        let text = match self.rule.scope {
+            Scope::Line => input.line,
+            Scope::Message => input.message,
+        };
+        if let Some(field) = self.rule.when.miss(input) {
+            return Some(Miss::When(field));
+        }
+        if !self.any.is_empty() && !self.any.iter().any(|needle| needle.is_in(text)) {
+            return Some(Miss::Any);
+        }
+        if let Some(index) = self.all.iter().position(|needle| !needle.is_in(text)) {
+            return Some(Miss::All(self.rule.all[index].clone()));
+        }
+        if let Some(index) = self.none.iter().position(|needle| needle.is_in(text)) {
+            return Some(Miss::None(self.rule.none[index].clone()));
+        }
+        if !self.regex.is_empty() && !self.regex.iter().any(|regex| regex.is_match(text)) {
+            return Some(Miss::Regex);
+        }
+        let index = self
+            .none_regex
+            .iter()
+            .position(|regex| regex.is_match(text))?;
+        Some(Miss::NoneRegex(self.rule.none_regex[index].clone()))
     }
-    if let Some(literal) = rule.all.iter().find(|literal| !occurs(literal)) {
-        return Some(Miss::All(literal.clone()));
-    }
-    if let Some(literal) = rule.none.iter().find(|literal| occurs(literal)) {
-        return Some(Miss::None(literal.clone()));
-    }
-    if !rule.regex.is_empty() && !rule.regex.iter().any(matches) {
-        return Some(Miss::Regex);
-    }
-    rule.none_regex
-        .iter()
-        .find(|regex| matches(regex))
-        .map(|regex| Miss::NoneRegex(regex.clone()))
 }
