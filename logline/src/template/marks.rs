@@ -115,7 +115,8 @@ impl Scanner<'_> {
             .text
             .extend_from_slice(&self.text[self.flushed..=at]);
         self.flushed = at + 1;
-        self.var(Kind::Str, at + 1, close)
+        self.var(Kind::Str, at + 1, close);
+        close + 1
     }
 
     /// The key before a quoted value: `key="`, `key: "`, `"key":"`.

@@ -9,7 +9,10 @@
 //! asked anew for each new template, so that it works on a stream, and templates from before are united when the
 //! evidence is complete.
 
-use super::slots::{Class, Vocabulary};
+use super::{
+    merge_words::{self, Weight},
+    slots::{Class, Vocabulary},
+};
 
 /// Slots that are compared; templates with more must agree in the further ones.
 pub(super) const MAX_SLOTS: usize = 64;
@@ -39,6 +42,13 @@ pub(super) enum Place {
     Led,
 }
 
+impl Place {
+    /// Whether what stands here is a name, even where it looks like a function word.
+    fn is_named(self) -> bool {
+        matches!(self, Self::Named | Self::Keyed | Self::KeyedName)
+    }
+}
+
 /// A template as it is compared.
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
@@ -48,11 +58,12 @@ pub(super) struct Shape<'a> {
 
 /// The positions in which `old` differs from `new`, as bits; `None` where they cannot belong together.
 pub(super) fn difference(
-    new: &[u32],
+    shape: &Shape<'_>,
     old: &[u32],
     vocabulary: &Vocabulary,
     any: u32,
 ) -> Option<u64> {
+    let new = shape.words;
     if new.len() != old.len() {
         return None;
     }
@@ -60,7 +71,14 @@ pub(super) fn difference(
     let allowed = allowance(new.len());
     let mut weighed = 0;
     for (i, (a, b)) in new.iter().zip(old).enumerate() {
-        if a == b || *b == any {
+        if a == b {
+            continue;
+        }
+        if *b == any {
+            let named = shape.places.get(i).is_some_and(|place| place.is_named());
+            if vocabulary.class(*a) == Class::Function && !named {
+                return None;
+            }
             continue;
         }
         if i >= MAX_SLOTS {
@@ -119,7 +137,8 @@ fn set_has_evidence(
         .map(|(_, word)| match vocabulary.class(*word) {
             Class::Word
             | Class::Tiny
-            | Class::Hard
+            | Class::State
+            | Class::Function
             | Class::Name
             | Class::Parts
             | Class::Constant => 1.0,
@@ -167,7 +186,8 @@ fn set_has_evidence(
             evidence += match (vocabulary.class(*word), place) {
                 (Class::Any, _) => ENOUGH,
                 (Class::Value, _) => 1.0,
-                (Class::Hard, _) => return false,
+                (Class::Function, Place::Named | Place::KeyedName) => 0.0,
+                (Class::Function | Class::State, _) => return false,
                 (
                     Class::Word | Class::Tiny | Class::Name | Class::Parts | Class::Constant,
                     Place::Key,
@@ -315,7 +335,10 @@ fn announces(word: &[u8]) -> bool {
     )
 }
 
-/// Whether a slot's text never goes into a `<*>`, because it carries the meaning.
-pub(super) fn stays(text: &[u8]) -> bool {
-    super::merge_words::is_hard(text.trim_ascii_end())
+/// Whether the slot from `start` to `end` of `text` may go into a `<*>`: not where it is no name, unless one is
+/// announced there (a user may be called `a`).
+pub(super) fn may_vary(text: &[u8], start: usize, end: usize, first: bool) -> bool {
+    let word = text.get(start..end).unwrap_or_default();
+    merge_words::weight(word.trim_ascii_end()) != Weight::Function
+        || place(text, start, end, first).is_named()
 }

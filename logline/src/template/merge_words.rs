@@ -1,22 +1,39 @@
 //! Words that carry the meaning of a message: where they differ, the messages differ.
 
-/// Function words, negations, states and actions with an opposite, and all words in the form of a verb's past or
-/// progressive. In any case of the first letter.
-pub(super) fn is_hard(word: &[u8]) -> bool {
+/// How much a word carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// It may be a name.
+    Light,
+    /// A state or an action with an opposite, a verb's past or progressive form: where such words differ, the
+    /// messages differ. Behind `user` it may be a name all the same.
+    State,
+    /// A function word or a negation, never a name.
+    Function,
+}
+
+/// How much `word` carries, in any case of its letters.
+pub(super) fn weight(word: &[u8]) -> Weight {
     let mut buffer = [0_u8; 14];
     if word.is_empty() || word.len() > buffer.len() || !word.is_ascii() {
-        return false;
+        return Weight::Light;
     }
     for (to, from) in buffer.iter_mut().zip(word) {
         *to = from.to_ascii_lowercase();
     }
     let lower = &buffer[..word.len()];
-    if function_word(lower) || stated(lower) {
-        return true;
+    if function_word(lower) {
+        return Weight::Function;
     }
     // LOOKING is a state's name, looking is what is done.
     let written_small = word[1..].iter().all(u8::is_ascii_lowercase);
-    written_small && lower.len() > 4 && (lower.ends_with(b"ed") || lower.ends_with(b"ing"))
+    let verb =
+        written_small && lower.len() > 4 && (lower.ends_with(b"ed") || lower.ends_with(b"ing"));
+    if verb || stated(lower) {
+        Weight::State
+    } else {
+        Weight::Light
+    }
 }
 
 fn function_word(word: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
     mask::{AT, CLASS, COLON, DIGIT, DOT, HIGH, JOIN, LOWER, SLASH, UPPER},
-    merge_words,
+    merge_words::{self, Weight},
     placeholder::{Kind, Span},
 };
 
@@ -69,8 +69,10 @@ pub(super) enum Class {
     Word,
     /// A word of one or two letters.
     Tiny,
-    /// A word that carries the meaning: `not`, `started`.
-    Hard,
+    /// A word that tells what happened: `started`.
+    State,
+    /// A word that is no name: `not`, `to`.
+    Function,
 }
 
 fn classify(text: &[u8]) -> Class {
@@ -95,8 +97,10 @@ fn classify(text: &[u8]) -> Class {
         .rposition(|b| !edge(b))
         .map_or(text.len(), |at| at + 1);
     let core = &text[first..last];
-    if merge_words::is_hard(core) {
-        return Class::Hard;
+    match merge_words::weight(core) {
+        Weight::Function => return Class::Function,
+        Weight::State => return Class::State,
+        Weight::Light => {}
     }
     let flags = core.iter().fold(0, |flags, b| flags | CLASS[*b as usize]);
     let label = core.rsplit(|b| *b == b'.').next().unwrap_or_default();

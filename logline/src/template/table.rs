@@ -292,7 +292,12 @@ impl Table {
                     .all(|((theirs, ours), slot)| {
                         if *theirs == self.any {
                             wide += 1;
-                            !merge::stays(slot.of(text))
+                            merge::may_vary(
+                                text,
+                                slot.start as usize,
+                                slot.end as usize,
+                                slot.start == self.slots[0].start,
+                            )
                         } else {
                             theirs == ours
                         }
@@ -374,20 +379,7 @@ impl Table {
         let bucket = self
             .buckets
             .find(row.bucket, |bucket| bucket.skeleton == row.bucket)?;
-        let mut near: Vec<(u64, u32)> = Vec::new();
-        for list in [&bucket.merged, &bucket.plain] {
-            for other in list.iter().rev().take(MAX_COMPARED) {
-                if *other as usize == index {
-                    continue;
-                }
-                let words = &self.rows[*other as usize].words;
-                if let Some(set) = merge::difference(&row.words, words, &self.vocabulary, self.any)
-                {
-                    near.push((set, *other));
-                }
-            }
-        }
-        if near.is_empty() {
+        if bucket.merged.len() + bucket.plain.len() < 2 {
             return None;
         }
         let text = row.template.text.as_bytes();
@@ -399,14 +391,29 @@ impl Table {
                 merge::place(text, slot.start as usize, slot.end as usize, i == 0)
             }),
         );
-        let others: Vec<(u64, &[u32])> = near
-            .iter()
-            .map(|(set, other)| (*set, &*self.rows[*other as usize].words))
-            .collect();
         let shape = Shape {
             words: &row.words,
             places: &self.places,
         };
+        let mut near: Vec<(u64, u32)> = Vec::new();
+        for list in [&bucket.merged, &bucket.plain] {
+            for other in list.iter().rev().take(MAX_COMPARED) {
+                if *other as usize == index {
+                    continue;
+                }
+                let words = &self.rows[*other as usize].words;
+                if let Some(set) = merge::difference(&shape, words, &self.vocabulary, self.any) {
+                    near.push((set, *other));
+                }
+            }
+        }
+        if near.is_empty() {
+            return None;
+        }
+        let others: Vec<(u64, &[u32])> = near
+            .iter()
+            .map(|(set, other)| (*set, &*self.rows[*other as usize].words))
+            .collect();
         let set = merge::decide(&shape, &others, &self.vocabulary)?;
         let members = near
             .iter()

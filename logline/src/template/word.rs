@@ -50,7 +50,10 @@ impl Scanner<'_> {
                 return Some(if end < to { self.pieces(end, to) } else { end });
             }
             let end = self.path_end(start, false);
-            return Some(if end > start + 1 {
+            let request = text
+                .get(end..)
+                .is_some_and(|rest| rest.starts_with(b" HTTP/"));
+            return Some(if end > start + 1 || request {
                 self.var(Kind::Path, start, end)
             } else {
                 to
