@@ -160,6 +160,13 @@ impl Scanner<'_> {
                     self.var(Kind::Rest, start, text.len());
                     break;
                 }
+                if i - start == 2
+                    && byte(text, i) == b' '
+                    && let Some(end) = shape::dump(text, start)
+                {
+                    i = self.var(Kind::Hex, start, end);
+                    continue;
+                }
                 if flags & !(LOWER | UPPER | JOIN) != 0 || i - start == 3 || i - start >= 8 {
                     i = self.word(start, i, flags);
                 }

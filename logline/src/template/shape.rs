@@ -45,6 +45,46 @@ pub(super) fn mac(text: &[u8], at: usize) -> Option<usize> {
     (fits && !next.is_ascii_alphanumeric() && next != separator).then_some(at + 17)
 }
 
+/// The address of a PCI device: `0000:00:1f.2`, `00:1f.2`.
+pub(super) fn pci(text: &[u8], at: usize) -> Option<usize> {
+    let short = |at: usize| {
+        let part = text.get(at..at + 7)?;
+        let fits = part.iter().enumerate().all(|(i, b)| match i {
+            2 => *b == b':',
+            5 => *b == b'.',
+            6 => (b'0'..=b'7').contains(b),
+            _ => b.is_ascii_hexdigit(),
+        });
+        (fits && !byte(text, at + 7).is_ascii_alphanumeric()).then_some(at + 7)
+    };
+    if byte(text, at + 2) == b':' {
+        return short(at);
+    }
+    let domain =
+        text.get(at..at + 4)?.iter().all(u8::is_ascii_hexdigit) && byte(text, at + 4) == b':';
+    if domain { short(at + 5) } else { None }
+}
+
+/// At least four pairs of hexadecimal digits with a space between, as dumps of bytes are.
+pub(super) fn dump(text: &[u8], at: usize) -> Option<usize> {
+    let pair = |at: usize| {
+        byte(text, at).is_ascii_hexdigit()
+            && byte(text, at + 1).is_ascii_hexdigit()
+            && !byte(text, at + 2).is_ascii_alphanumeric()
+    };
+    let mut end = at;
+    let mut pairs = 0;
+    while pair(end) {
+        pairs += 1;
+        end += 2;
+        if byte(text, end) != b' ' || !pair(end + 1) {
+            break;
+        }
+        end += 1;
+    }
+    (pairs >= 4).then_some(end)
+}
+
 /// Four numbers up to 255 with dots between: the end of the address alone.
 fn ipv4_alone(text: &[u8], at: usize) -> Option<usize> {
     let mut i = at;

@@ -102,6 +102,10 @@ fn classify(text: &[u8]) -> Class {
         Weight::State => return Class::State,
         Weight::Light => {}
     }
+    if core.is_empty() {
+        // `-` stands for a value that is not there.
+        return Class::Name;
+    }
     let flags = core.iter().fold(0, |flags, b| flags | CLASS[*b as usize]);
     let label = core.rsplit(|b| *b == b'.').next().unwrap_or_default();
     let capitals = !label.is_empty() && !label.iter().any(u8::is_ascii_lowercase);

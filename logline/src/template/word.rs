@@ -195,6 +195,11 @@ impl Scanner<'_> {
     /// A value that has marks inside which would part it: times and addresses.
     fn compound(&self, at: usize, first: u8) -> Option<(Kind, usize)> {
         let text = self.text;
+        if first.is_ascii_hexdigit()
+            && let Some(end) = shape::pci(text, at)
+        {
+            return Some((Kind::Id, end));
+        }
         if first.is_ascii_digit() {
             if let Some(end) = shape::time(text, at) {
                 return Some((Kind::Time, end));
@@ -408,6 +413,10 @@ fn united(text: &[u8], end: usize, to: usize) -> Option<Kind> {
     let len = words::size_unit(&text[end..to], false);
     if len > 0 && end + len == to {
         return Some(Kind::Size);
+    }
+    let len = words::other_unit(&text[end..to]);
+    if len > 0 && end + len == to {
+        return Some(Kind::Num);
     }
     let mut end = end;
     for _ in 0..6 {

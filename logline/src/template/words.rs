@@ -167,6 +167,53 @@ pub(super) fn size_unit(text: &[u8], spaced: bool) -> usize {
     if known { len } else { 0 }
 }
 
+/// Any other unit glued to a number: its length, or 0.
+pub(super) fn other_unit(text: &[u8]) -> usize {
+    let len = letters(text);
+    let known = matches!(
+        &text[..len],
+        b"Hz"
+            | b"kHz"
+            | b"KHz"
+            | b"MHz"
+            | b"Mhz"
+            | b"GHz"
+            | b"Ghz"
+            | b"W"
+            | b"kW"
+            | b"mW"
+            | b"V"
+            | b"mV"
+            | b"A"
+            | b"mA"
+            | b"C"
+            | b"F"
+            | b"rpm"
+            | b"RPM"
+            | b"dB"
+            | b"dBm"
+            | b"px"
+            | b"pt"
+            | b"fps"
+            | b"bps"
+            | b"bpp"
+            | b"x"
+            | b"mm"
+            | b"cm"
+            | b"km"
+            | b"kg"
+            | b"bit"
+            | b"bits"
+            | b"pages"
+            | b"ppm"
+            | b"qps"
+            | b"rps"
+            | b"L"
+            | b"ULL"
+    );
+    if known { len } else { 0 }
+}
+
 /// How many bytes at the start of `text` are letters (or not ASCII).
 fn letters(text: &[u8]) -> usize {
     text.iter()
