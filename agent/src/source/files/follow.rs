@@ -50,6 +50,8 @@ pub(super) struct Follower {
     walked_at: Instant,
     /// When to look at the files on their way out.
     next_leaving_check: Option<Instant>,
+    /// When to stop for good, after a shutdown.
+    stop_at: Option<Instant>,
     sender: Sender,
     shutdown: Shutdown,
     wake: Arc<OwnedFd>,
@@ -89,6 +91,7 @@ impl Follower {
             walk_took: Duration::ZERO,
             walked_at: Instant::now(),
             next_leaving_check: None,
+            stop_at: None,
             sender,
             shutdown,
             wake,
@@ -102,11 +105,12 @@ impl Follower {
 
     /// One round of the loop: events, a rescan where one is due, one message's worth of reading, or a sleep.
     pub(super) fn step(&mut self) -> Result<(), Stop> {
-        if self.shutdown.is_triggered() {
+        let now = Instant::now();
+        self.take_events();
+        let idle = self.ready.is_empty() && self.outbox.is_empty();
+        if self.is_over(now) || (self.stop_at.is_some() && idle) {
             return Err(Stop);
         }
-        self.take_events();
-        let now = Instant::now();
         if now >= self.next_walk() {
             self.names_changed = false;
             self.rescan();
@@ -127,6 +131,14 @@ impl Follower {
             self.sleep(until.saturating_duration_since(Instant::now()));
         }
         Ok(())
+    }
+
+    /// Whether a shutdown was so long ago that nothing more is read.
+    fn is_over(&mut self, now: Instant) -> bool {
+        if self.shutdown.is_triggered() {
+            self.stop_at.get_or_insert(now + self.config.grace);
+        }
+        self.stop_at.is_some_and(|until| now >= until)
     }
 
     /// Changed names are looked at as soon as the walks still take less than a tenth of the time.
@@ -151,6 +163,9 @@ impl Follower {
             );
             self.names_changed = true;
         }
+        for (from, to) in &seen.renamed {
+            self.rotated_unseen(from, to);
+        }
         for id in seen.written {
             self.enqueue(id);
             // Opened at once: by the time of its turn it may have been renamed or deleted.
@@ -169,7 +184,7 @@ impl Follower {
                 Err(TrySendError::Disconnected(_)) => return Err(Stop),
                 Err(TrySendError::Full(message)) => {
                     self.outbox.push_front(message);
-                    if self.shutdown.is_triggered() {
+                    if self.is_over(Instant::now()) {
                         return Err(Stop);
                     }
                     // The standard channel cannot be waited for together with descriptors.

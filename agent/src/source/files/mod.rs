@@ -38,6 +38,8 @@ pub struct Config {
     pub rescan: Duration,
     /// How long a renamed or deleted file that gives nothing more is kept, because its writer may still have it open.
     pub linger: Duration,
+    /// How long, after a shutdown, files that are known to hold more are still read.
+    pub grace: Duration,
     /// How many descriptors may be open at once; more files than that take turns. Lowered to what the process is allowed.
     pub max_open_files: usize,
     /// How many bytes one file may give before it is the next file's turn; also the most in one message.
@@ -60,6 +62,7 @@ impl Config {
             resume: Vec::new(),
             rescan: Duration::from_secs(10),
             linger: Duration::from_secs(5),
+            grace: Duration::from_secs(2),
             max_open_files: 4096,
             chunk_bytes: 256 * 1024,
             wrapper: Wrapper::Auto,

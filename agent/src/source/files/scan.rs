@@ -210,20 +210,49 @@ impl Follower {
         names: &HashMap<&Path, Node>,
         failed: &[(PathBuf, io::Error)],
     ) -> HashMap<PathBuf, SourceId> {
-        let mut gone = HashMap::new();
+        let mut gone = Vec::new();
         for (id, life) in &self.lives {
             // Below a directory that could not be listed nothing is known.
             let unknown = || failed.iter().any(|(path, _)| life.found.starts_with(path));
             if life.walk != self.walks && !unknown() {
-                gone.insert(life.found.clone(), *id);
+                gone.push((*id, life.found.clone()));
             }
         }
-        for (found, id) in &gone {
-            if self.ensure_open(*id) {
-                self.leave(*id, names.contains_key(found.as_path()));
+        // In the order of their opening, so that of several that had one name the last one is followed by the next.
+        gone.sort_unstable();
+        let mut last = HashMap::new();
+        for (id, found) in gone {
+            if self.ensure_open(id) {
+                self.leave(id, names.contains_key(found.as_path()));
+                last.insert(found, id);
             }
         }
-        gone
+        last
+    }
+
+    /// A file was renamed. Where it came and went between two looks, it is followed under its new name to its end.
+    pub(super) fn rotated_unseen(&mut self, from: &Path, to: &Path) {
+        if self.config.patterns.excludes(from) || is_compressed(from) || is_compressed(to) {
+            return;
+        }
+        self.make_room();
+        // What is gone again, or may not be read, is nothing that could be followed.
+        let Ok(Some((file, metadata))) = open_regular(to) else {
+            return;
+        };
+        if self.by_node.contains_key(&node(&metadata)) {
+            return;
+        }
+        let Ok(mut life) = Life::begin(file, &metadata, from.to_owned(), to.to_owned()) else {
+            return;
+        };
+        life.follows = self
+            .lives
+            .values()
+            .filter(|life| life.found == from)
+            .map(|life| life.id)
+            .max();
+        self.enter(life);
     }
 
     /// Follows rotated remainders of files that were read before: names that do not match, but inodes and markers that do.

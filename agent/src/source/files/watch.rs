@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{
     CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch,
@@ -21,6 +21,8 @@ use crate::source::{Counters, SourceId};
 /// A watch of one directory.
 #[derive(Default)]
 struct Directory {
+    /// Its path when it was last asked for.
+    path: PathBuf,
     /// Names that concern us when they appear.
     parts: Vec<Part>,
     /// Files that are followed, by their name in here.
@@ -36,6 +38,8 @@ pub(super) struct Seen {
     pub(super) written: Vec<SourceId>,
     /// Names have changed: walk the globs again.
     pub(super) names_changed: bool,
+    /// Files whose names concern us that have got another one: from and to.
+    pub(super) renamed: Vec<(PathBuf, PathBuf)>,
     /// Events were lost: look at everything.
     pub(super) overflow: bool,
 }
@@ -46,6 +50,8 @@ pub(super) struct Watch {
     directories: HashMap<i32, Directory>,
     generation: u64,
     told_refused: bool,
+    /// The first half of the last renaming: its cookie and the old path.
+    moved_from: Option<(u32, PathBuf)>,
 }
 
 const WANTED: WatchFlags = WatchFlags::MODIFY
@@ -70,6 +76,7 @@ impl Watch {
             directories: HashMap::new(),
             generation: 0,
             told_refused: false,
+            moved_from: None,
         }
     }
 
@@ -111,6 +118,7 @@ impl Watch {
             Ok(wd) => {
                 let directory = self.directories.entry(wd).or_default();
                 directory.generation = self.generation;
+                path.clone_into(&mut directory.path);
                 directory.parts.extend(part.cloned());
                 Some(wd)
             }
@@ -178,9 +186,19 @@ impl Watch {
             let known = directory.names.get(name);
             if flags.contains(ReadFlags::MODIFY) {
                 seen.written.extend(known);
-            } else {
-                seen.names_changed |=
-                    known.is_some() || directory.parts.iter().any(|part| part.matches(name));
+                continue;
+            }
+            let concerns = known.is_some() || directory.parts.iter().any(|part| part.matches(name));
+            seen.names_changed |= concerns;
+            // The kernel puts both halves of a renaming behind each other, under the same cookie.
+            let path = || directory.path.join(name);
+            if flags.contains(ReadFlags::MOVED_FROM) {
+                self.moved_from = concerns.then(|| (event.cookie(), path()));
+            } else if flags.contains(ReadFlags::MOVED_TO)
+                && let Some((cookie, from)) = self.moved_from.take()
+                && cookie == event.cookie()
+            {
+                seen.renamed.push((from, path()));
             }
         }
     }

@@ -185,6 +185,21 @@ impl Rig {
             )
     }
 
+    /// Triggers the shutdown and receives what still comes.
+    pub(super) fn shut_down(&mut self) {
+        self.shutdown.trigger();
+        let receiver = self.receiver.take().unwrap();
+        for message in &receiver {
+            self.take(message);
+        }
+    }
+
+    /// Triggers the shutdown and waits for the source to end.
+    pub(super) fn end_without_receiving(mut self) {
+        self.shutdown.trigger();
+        self.thread.take().unwrap().join().unwrap();
+    }
+
     fn take(&mut self, message: Message) {
         match message {
             Message::Opened {

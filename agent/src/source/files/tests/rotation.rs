@@ -3,11 +3,16 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::rig::{Rig, append, config, patterns, temp};
-use crate::source::Closed;
+use crate::shutdown::Shutdown;
 use crate::source::files::Marker;
+use crate::source::files::follow::Follower;
+use crate::source::wake::wake_on;
+use crate::source::{Closed, Counters, Message};
 
 #[test]
 fn a_renamed_file_is_read_to_its_end_and_its_successor_from_its_start() {
@@ -347,4 +352,33 @@ fn a_writer_faster_than_the_reader_loses_nothing() {
         assert_eq!(text.lines().count(), 5000);
         assert!(String::from_utf8_lossy(&all).contains(&text));
     }
+}
+
+#[test]
+fn a_file_that_is_rotated_away_before_it_was_looked_at_is_read() {
+    let dir = temp();
+    let (sender, receiver) = sync_channel(100);
+    let (shutdown, counters) = (Shutdown::new(), Arc::new(Counters::default()));
+    let wake = wake_on(&shutdown).unwrap();
+    let mut source = Follower::new(config(dir.path()), sender, shutdown, wake, counters);
+    let path = |name: &str| dir.path().join(name);
+    append(&path("a.log"), "one\n");
+    let mut told = Vec::new();
+    // Stepped by hand, so that both renamings fall between two looks.
+    let mut step_until = |wanted: usize| {
+        while told.iter().map(Vec::len).sum::<usize>() < wanted {
+            assert!(source.step().is_ok());
+            told.extend(receiver.try_iter().filter_map(|message| match message {
+                Message::Bytes { bytes, .. } => Some(bytes),
+                _ => None,
+            }));
+        }
+        told.concat()
+    };
+    step_until(4);
+    fs::rename(path("a.log"), path("a.log.1")).unwrap();
+    append(&path("a.log"), "two\n");
+    fs::rename(path("a.log"), path("a.log.2")).unwrap();
+    append(&path("a.log"), "three\n");
+    assert_eq!(step_until(14), b"one\ntwo\nthree\n");
 }

@@ -210,3 +210,27 @@ fn dockers_own_record_gives_name_and_image_but_no_environment() {
     );
     assert_eq!(container.labels, [("team".to_owned(), "red".to_owned())]);
 }
+
+#[test]
+fn what_was_written_before_a_shutdown_is_still_read() {
+    let dir = temp();
+    let mut config = config(dir.path());
+    config.chunk_bytes = 10;
+    config.grace = std::time::Duration::from_secs(60);
+    let mut rig = Rig::start_with(dir.path(), config, 1);
+    rig.append("a.log", "123456789\n".repeat(1000));
+    rig.until("a beginning", |rig| rig.total() > 0);
+    rig.shut_down();
+    assert_eq!(rig.total(), 10_000);
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_receiver_that_never_receives() {
+    let dir = temp();
+    append(&dir.path().join("a.log"), "x".repeat(100));
+    let mut config = config(dir.path());
+    config.chunk_bytes = 1;
+    config.grace = std::time::Duration::from_millis(1);
+    let rig = Rig::start_with(dir.path(), config, 1);
+    rig.end_without_receiving();
+}
