@@ -1,8 +1,11 @@
 //! Points in time as logs write them: reading the formats that programs print and writing RFC 3339.
 
+mod epoch;
 mod parse;
+mod parts;
 
-pub use parse::{Parsed, epoch, parse, parse_prefix};
+pub use epoch::epoch;
+pub use parse::{Parsed, parse, parse_prefix};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

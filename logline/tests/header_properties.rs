@@ -167,6 +167,34 @@ proptest! {
     }
 }
 
+#[test]
+fn what_is_said_later_changes_nothing_of_the_head() {
+    for line in LINES.iter().filter(|line| !line.starts_with('{')) {
+        let long = format!("{line} {}", "[error] failed: x=1 (a.b.C) ".repeat(4_000));
+        let (short, long) = (
+            header::parse(line.as_bytes(), &NOW),
+            header::parse(long.as_bytes(), &NOW),
+        );
+        assert_eq!(short.format, long.format, "{line}");
+        assert_eq!(short.timestamp, long.timestamp, "{line}");
+        assert_eq!(short.level, long.level, "{line}");
+        assert_eq!(short.pid, long.pid, "{line}");
+    }
+}
+
+#[test]
+fn a_level_is_told_by_the_first_two_kibibytes() {
+    let quiet = "all is well here ".repeat(200);
+    let late = format!("{quiet} and then it failed with an error");
+    assert!(quiet.len() > 2048);
+    let told = |text: &str| level::of(&header::parse(text.as_bytes(), &NOW), text.as_bytes());
+    assert_eq!(told(&late), None);
+    assert_eq!(
+        told("all is well here and then it failed with an error"),
+        Some(level::Level::Error)
+    );
+}
+
 /// One line of most readers, to be cut.
 const LINES: &[&str] = &[
     r#"{"level":"warn","ts":1795193486.5,"logger":"a","msg":"x\ty","error":{"message":"m"},"log":{"level":"error"},"n":[1,{"a":"b"}]}"#,

@@ -121,7 +121,7 @@ pub fn parse<'a>(text: &'a [u8], context: &TimeContext) -> Header<'a> {
 }
 
 fn dispatch<'a>(body: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
-    let outer = match body.first()? {
+    let mut header = match body.first()? {
         b'{' => return json::parse(body, context),
         b'<' => syslog::with_priority(body, context).or_else(|| generic::parse(body, context)),
         b'[' => syslog::kernel(body).or_else(|| generic::parse(body, context)),
@@ -136,13 +136,14 @@ fn dispatch<'a>(body: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
         b'-' | b':' => records::letters(body, context).or_else(|| generic::parse(body, context)),
         _ => generic::parse(body, context),
     }?;
-    Some(inner(outer, context))
+    look_inside(&mut header, context);
+    Some(header)
 }
 
 /// A structured line behind another's head (`... etcd[12]: {"level":...`): the inner one knows more, the outer fills its gaps.
-fn inner<'a>(outer: Header<'a>, context: &TimeContext) -> Header<'a> {
+fn look_inside<'a>(outer: &mut Header<'a>, context: &TimeContext) {
     let Cow::Borrowed(message) = outer.message else {
-        return outer;
+        return;
     };
     let parsed = match message.first() {
         Some(b'{') => json::parse(message, context),
@@ -150,17 +151,18 @@ fn inner<'a>(outer: Header<'a>, context: &TimeContext) -> Header<'a> {
         Some(b't' | b'l') if outer.format != Format::Logfmt => logfmt::parse(message, context),
         _ => None,
     };
+    let Some(inner) = parsed else {
+        return;
+    };
     // An object that is only the message's data stays in it.
-    match parsed {
-        Some(inner) if inner.level.is_some() || inner.timestamp.is_some() => Header {
-            timestamp: inner.timestamp.or(outer.timestamp),
-            level: inner.level.or(outer.level),
-            logger: inner.logger.or(outer.logger),
-            pid: inner.pid.or(outer.pid),
-            host: inner.host.or(outer.host),
-            request: inner.request.or(outer.request),
-            ..inner
-        },
-        _ => outer,
+    if inner.level.is_none() && inner.timestamp.is_none() {
+        return;
     }
+    let outer_head = std::mem::replace(outer, inner);
+    outer.timestamp = outer.timestamp.or(outer_head.timestamp);
+    outer.level = outer.level.or(outer_head.level);
+    outer.logger = outer.logger.take().or(outer_head.logger);
+    outer.pid = outer.pid.or(outer_head.pid);
+    outer.host = outer.host.or(outer_head.host);
+    outer.request = outer.request.or(outer_head.request);
 }

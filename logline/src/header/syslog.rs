@@ -25,10 +25,11 @@ pub(super) fn tag(b: &[u8], at: usize) -> Option<Tag<'_>> {
             b':' if i > at && matches!(b.get(i + 1), None | Some(b' ' | b'\t')) => {
                 // Two words before a colon are a sentence, unless the second is a version.
                 let name = &b[at..i];
-                let versioned = name
-                    .iter()
-                    .rposition(|c| *c == b' ')
-                    .is_none_or(|s| name.get(s + 1).is_some_and(u8::is_ascii_digit));
+                let versioned = spaces < 2
+                    && name
+                        .iter()
+                        .rposition(|c| *c == b' ')
+                        .is_none_or(|s| name.get(s + 1).is_some_and(u8::is_ascii_digit));
                 return versioned.then(|| Tag {
                     program: name,
                     pid: None,
@@ -57,7 +58,8 @@ pub(super) fn tag(b: &[u8], at: usize) -> Option<Tag<'_>> {
             }
             b' ' => {
                 spaces += 1;
-                if spaces > 1 && !b[at..].starts_with(b"--") {
+                // `Google Chrome Helper[12]: `; where no pid ends the name, one space is the most.
+                if spaces > 3 {
                     return None;
                 }
                 i += 1;
@@ -81,7 +83,7 @@ pub(super) fn tag(b: &[u8], at: usize) -> Option<Tag<'_>> {
 fn host_like(name: &[u8]) -> bool {
     !name.is_empty()
         && name.iter().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b':' | b'/' | b'@')
+            c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b':' | b'/' | b'@' | b'#')
         })
         && name.last() != Some(&b':')
 }
@@ -110,6 +112,10 @@ pub(super) fn after_time<'a>(b: &'a [u8], at: usize, header: &mut Header<'a>) ->
     }
     if let Some(tag) = tag(b, second) {
         header.host = Some(first);
+        // `web-1 Error: ...` has no program: that word is said.
+        if tag.pid.is_none() && Level::from_name(tag.program).is_some() {
+            return second;
+        }
         return accept(header, &tag);
     }
     at
@@ -249,8 +255,11 @@ pub(super) fn kernel(b: &[u8]) -> Option<Header<'_>> {
 
 /// Lines that start with a syslog time, or (`journalctl -o cat`-like cuts) with `host program[pid]: `.
 pub(super) fn bare<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
+    // `ctime`'s weekday comes first where no host follows.
     if b.get(3) == Some(&b' ')
         && b[0].is_ascii_uppercase()
+        && b.get(4..6)
+            .is_some_and(|day| day.iter().all(|c| c.is_ascii_digit() || *c == b' '))
         && let Some(parsed) = time::parse_prefix(b, context)
     {
         let mut header = Header {

@@ -244,6 +244,13 @@ pub(super) fn closing(b: &[u8], open: usize, max: usize) -> Option<usize> {
         b'<' => (b'<', b'>'),
         _ => return None,
     };
+    // Most hold nothing of their kind.
+    let inside = &b[open + 1..b.len().min(open + max)];
+    if let Some(first) = memchr::memchr3(left, right, b'\n', inside)
+        && inside[first] == right
+    {
+        return Some(open + first + 2);
+    }
     let mut depth = 0_u32;
     for (index, c) in b[open..].iter().take(max).enumerate() {
         if *c == left {

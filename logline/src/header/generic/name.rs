@@ -258,6 +258,11 @@ impl<'a> Walk<'a, '_> {
         if tail.starts_with(b"- ") || tail.starts_with(b": ") || tail.starts_with(b"| ") {
             return found.qualified || self.levelled || logger_before_level(tail);
         }
+        // Proxifier marks 32- and 64-bit programs: `chrome.exe *64 - message`.
+        if found.qualified && matches!(tail.get(..6), Some(b"*64 - " | b"*32 - ")) {
+            self.jump = Some(after + 6);
+            return true;
+        }
         if self.b[end] == b'\t' && found.qualified {
             return true;
         }
