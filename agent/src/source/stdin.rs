@@ -44,10 +44,21 @@ pub fn spawn(
     let wake = wake_on(&shutdown)?;
     std::thread::Builder::new()
         .name("source-stdin".into())
-        .spawn(move || run(&config, &sender, &shutdown, &wake, &counters))
+        // Not std's handle: its buffer would hide bytes from `poll`.
+        .spawn(move || {
+            let input = rustix::stdio::stdin();
+            run(input, &config, &sender, &shutdown, &wake, &counters);
+        })
 }
 
-fn run(config: &Config, sender: &Sender, shutdown: &Shutdown, wake: &OwnedFd, counters: &Counters) {
+fn run(
+    input: BorrowedFd<'_>,
+    config: &Config,
+    sender: &Sender,
+    shutdown: &Shutdown,
+    wake: &OwnedFd,
+    counters: &Counters,
+) {
     let id = SourceId::next();
     let opened = Message::Opened {
         id,
