@@ -148,9 +148,21 @@ fn host(config: &Checked) -> docker::Host {
     docker::Host::Unix(PathBuf::from(&config.sources.docker.socket))
 }
 
+/// Whether the globs of a configuration can be used.
+///
+/// # Errors
+/// A [`files::PatternError`] where one cannot.
+pub fn check(config: &Checked) -> anyhow::Result<()> {
+    patterns(config, &config.sources.files.include).map(drop)
+}
+
+fn patterns(config: &Checked, include: &[String]) -> anyhow::Result<files::Patterns> {
+    files::Patterns::new(include, &config.sources.files.exclude).context("sources.files")
+}
+
 fn files_config(config: &Checked, include: &[String]) -> anyhow::Result<files::Config> {
     let wanted = &config.sources.files;
-    let patterns = files::Patterns::new(include, &wanted.exclude).context("sources.files")?;
+    let patterns = patterns(config, include)?;
     Ok(files::Config {
         start_at: match wanted.start_at {
             StartAt::Beginning => files::Start::Beginning,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::output;
 use crate::config::{Checked, raw};
-use crate::packs;
+use crate::{packs, sources};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -18,6 +18,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return output::print(raw::DEFAULT_YAML.as_bytes());
     };
     let config = Checked::load(Some(file))?;
+    sources::check(&config)?;
     let pack = packs::read(&config.pack)?;
     let rules = packs::compile(&pack)?;
     let listen = config.telemetry.as_ref().map_or_else(

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which file answers it.
 
+mod bench;
 mod check;
 mod classify;
 mod explain;
@@ -16,6 +17,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::ConfigError;
 use crate::packs::PackLoadError;
+use crate::source::files::PatternError;
 
 /// Labels every log line of this host with what it is about, how bad it is, and why.
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ enum Command {
     /// Work on packs of rules
     #[command(subcommand)]
     Rules(rules::Command),
+    /// Tell what each step of the way costs over a saved log file
+    Bench(bench::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions { shell } => completions(shell),
     };
     match done {
@@ -94,7 +99,9 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);
-            let wrong_use = error.is::<ConfigError>() || error.is::<PackLoadError>();
+            let wrong_use = error.is::<ConfigError>()
+                || error.is::<PackLoadError>()
+                || error.is::<PatternError>();
             ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::core::Collector;
-use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 /// How a [`Reading`] moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +71,11 @@ impl Metrics {
                 IntCounterVec::new(Opts::new(name, help), labels)?,
             )
         };
-        vector(
-            "build_info",
-            "Always 1; the version is the label.",
-            &["version"],
-        )?
-        .with_label_values(&[env!("CARGO_PKG_VERSION")])
-        .inc();
+        // A gauge, as Prometheus has it for what is only there to carry labels.
+        let build = Opts::new("build_info", "Always 1; the version is the label.");
+        register(&registry, IntGaugeVec::new(build, &["version"])?)?
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
         let (mut counters, mut gauges) = (Vec::new(), Vec::new());
         for reading in readings {
             match reading.kind {
