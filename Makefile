@@ -3,9 +3,10 @@
 
 SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm
+.PHONY: help run test check wasm fuzz bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -29,3 +30,8 @@ check: ## formatting, clippy and the documentation's own links, warnings denied
 
 wasm: ## prove that the pure crate builds and links for wasm32
 	@scripts/wasm-build
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@scripts/fuzz "$(FUZZ_SECONDS)"
+
+bench: ## the figures of bench/README.md on this machine, saved under bench/runs/
+	@bench/run

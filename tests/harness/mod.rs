@@ -1,0 +1,42 @@
+//! What every test stands on: the real binary, bounded waits, sockets without a client library, and a Docker engine of the tests' own.
+
+mod agent;
+mod engine;
+mod exe;
+mod http;
+mod wait;
+
+pub(crate) use agent::Agent;
+pub(crate) use engine::Engine;
+pub(crate) use exe::{logsieve, objects, text};
+pub(crate) use http::{free_port, get};
+pub(crate) use wait::until;
+
+use std::path::PathBuf;
+
+/// The repository.
+pub(crate) fn repo() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The shared evaluation data, which is not part of the repository; `None`, said aloud, where it is not at hand.
+pub(crate) fn eval_data() -> Option<PathBuf> {
+    let place = std::env::var_os("LOGSIEVE_EVAL")
+        .map_or_else(|| repo().join("../shared/eval"), PathBuf::from);
+    if place.is_dir() {
+        return Some(place);
+    }
+    println!(
+        "SKIPPED: no evaluation data at {} (LOGSIEVE_EVAL names another place)",
+        place.display()
+    );
+    None
+}
+
+/// A fresh directory that is removed with the value.
+pub(crate) fn dir() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("logsieve-test-")
+        .tempdir()
+        .unwrap()
+}

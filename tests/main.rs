@@ -1,0 +1,35 @@
+//! What the binary promises, tested from outside: the real executable, real files, sockets, signals and a real Docker engine.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`rooms`] | who may import whom, read from the sources |
+//! | [`cli`] | wrong use, `check`, `explain`, `rules test`, `completions`, exit codes |
+//! | [`classify`] | the formats of `classify`, its joins, its order |
+//! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
+//! | [`hostile`] | bad input: never a panic, never another line's loss |
+//! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
+//! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
+//! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
+//! | [`docker`] | `run` over the Docker API: every line of every container, once |
+//! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
+//!
+//! [`harness`] holds what they share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says why it skips"
+)]
+
+mod classify;
+mod cli;
+mod conformance;
+mod corpora;
+mod docker;
+mod follow;
+mod harness;
+mod hostile;
+mod metrics;
+mod reload;
+mod rooms;

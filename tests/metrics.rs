@@ -1,0 +1,156 @@
+//! The metrics and health listener: what promtool says of it, and a real Prometheus that scrapes it.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Agent, dir, free_port, get, text, until};
+
+const LINES: u32 = 300;
+
+/// An agent that has labelled [`LINES`] lines of a file.
+fn busy(dir: &std::path::Path) -> Agent {
+    let logs = dir.join("logs");
+    fs::create_dir_all(&logs).unwrap();
+    let body: String = (0..LINES)
+        .map(|n| {
+            format!(
+                "2026-03-01T10:00:00Z stdout F 2026-03-01T10:00:00Z {} request {n}\n",
+                if n % 3 == 0 { "ERROR" } else { "INFO" }
+            )
+        })
+        .collect();
+    fs::write(logs.join("app.log"), body).unwrap();
+    let agent = Agent::start(
+        dir,
+        &format!(
+            "sources:\n  files: {{include: [\"{}/*.log\"], start_at: beginning}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 100}}\n",
+            logs.display()
+        ),
+    );
+    agent.wait_for(LINES as usize, |_| true);
+    agent
+}
+
+#[test]
+fn promtool_finds_nothing_wrong_with_the_page() {
+    let dir = dir();
+    let agent = busy(dir.path());
+    let started = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = started else {
+        return println!("SKIPPED: no promtool (see scripts/setup-tests)");
+    };
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(agent.metrics().as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr),
+        agent.metrics()
+    );
+    agent.terminate();
+}
+
+#[test]
+fn the_counts_are_those_of_the_lines() {
+    let dir = dir();
+    let agent = busy(dir.path());
+    let lines = f64::from(LINES);
+    assert!(
+        (agent.metric("logsieve_events_total", &[]) - lines).abs() < 0.5,
+        "{}",
+        agent.metrics()
+    );
+    assert!(
+        (agent.metric("logsieve_events_total", &["level=\"error\""]) - lines / 3.0).abs() < 0.5,
+        "{}",
+        agent.metrics()
+    );
+    for line in agent
+        .metrics()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        assert!(
+            line.starts_with("logsieve_") || line.starts_with("process_"),
+            "{line}"
+        );
+        assert!(!line.contains("request"), "log text in a label: {line}");
+    }
+    agent.terminate();
+}
+
+#[test]
+fn health_is_json_and_names_what_is_off() {
+    let dir = dir();
+    let agent = busy(dir.path());
+    let (status, health) = agent.health();
+    assert_eq!(status, 200, "{health}");
+    assert!(health["status"].is_string(), "{health}");
+    assert_eq!(get(agent.port, "/nothing/here").unwrap().0, 404);
+    agent.terminate();
+}
+
+/// Ended with the value.
+struct Prometheus(Child);
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_real_prometheus_scrapes_it() {
+    let dir = dir();
+    let agent = busy(dir.path());
+    let port = free_port();
+    let config = dir.path().join("prometheus.yml");
+    let yaml = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: logsieve\n    static_configs: [{{targets: [\"127.0.0.1:{}\"]}}]\n",
+        agent.port
+    );
+    fs::write(&config, yaml).unwrap();
+    let log = fs::File::create(dir.path().join("prometheus.log")).unwrap();
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            dir.path().join("tsdb").display()
+        ))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn();
+    let Ok(child) = child else {
+        return println!("SKIPPED: no prometheus (see scripts/setup-tests)");
+    };
+    let _prometheus = Prometheus(child);
+    let query = format!("/api/v1/query?query=sum(logsieve_events_total)%20==%20{LINES}");
+    let answer = until(
+        "Prometheus to have the count",
+        || {
+            let (_, body) = get(port, &query).ok()?;
+            let answer: Value = serde_json::from_str(&body).ok()?;
+            (answer["data"]["result"].as_array()?.len() == 1).then_some(answer)
+        },
+        || fs::read_to_string(dir.path().join("prometheus.log")).unwrap(),
+    );
+    assert_eq!(answer["status"], "success");
+    agent.terminate();
+}
