@@ -231,7 +231,6 @@ impl Conditions {
         let cheap = |set: &Required| set.iter().all(|literal| literal.len() >= shortest);
         let mut gates = Gates {
             all_settled: vec![false; rule.all.len()],
-            none_settled: vec![false; rule.none.len()],
             ..Gates::default()
         };
         for (index, (_, origin, set)) in self.sets.iter().enumerate() {
@@ -249,15 +248,6 @@ impl Conditions {
             // That the key was seen is what makes the rule a candidate.
             if !is_key {
                 gates.sets.push(literals.ids(set));
-            }
-        }
-        if rule.fold {
-            for (index, text) in rule.none.iter().enumerate() {
-                let set = vec![fold(text)];
-                if cheap(&set) {
-                    gates.none_settled[index] = true;
-                    gates.none.extend(literals.ids(&set));
-                }
             }
         }
         gates.regex = rule

@@ -65,14 +65,11 @@ pub(super) type Ids = Box<[u32]>;
 pub(super) struct Gates {
     /// Of each of these sets one literal must have been seen.
     pub(super) sets: Vec<Ids>,
-    /// None of these may have been seen.
-    pub(super) none: Vec<u32>,
     /// For each regex, sets of which one literal must have been seen.
     pub(super) regex: Vec<Vec<Ids>>,
-    /// Whether `sets` says all about `any`; about which of `all`; and `none` about which of `none`.
+    /// Whether `sets` says all about `any`; and about which of `all`.
     pub(super) any_settled: bool,
     pub(super) all_settled: Vec<bool>,
-    pub(super) none_settled: Vec<bool>,
 }
 
 /// A rule ready to be verified.
@@ -87,7 +84,6 @@ pub(super) struct Compiled {
     pub(super) index: usize,
     when: Option<Box<When>>,
     sets: Box<[Ids]>,
-    none_seen: Ids,
     any: Box<[Needle]>,
     all: Box<[Needle]>,
     none: Box<[Needle]>,
@@ -117,14 +113,13 @@ impl Compiled {
             index,
             when: (!rule.when.is_empty()).then(|| Box::new(rule.when.clone())),
             sets: gates.sets.into_boxed_slice(),
-            none_seen: gates.none.into_boxed_slice(),
             any: if gates.any_settled {
                 Box::default()
             } else {
                 needles(&rule.any, &[])
             },
             all: needles(&rule.all, &gates.all_settled),
-            none: needles(&rule.none, &gates.none_settled),
+            none: needles(&rule.none, &[]),
             regex: rule
                 .regex
                 .iter()
@@ -175,8 +170,7 @@ impl Compiled {
     /// Whether all conditions hold, given which literals occur in the rule's text.
     pub(super) fn holds(&self, input: &RuleInput<'_>, seen: &Seen) -> bool {
         let one_of = |set: &Ids| set.iter().any(|literal| seen.has(*literal));
-        if !self.sets.iter().all(one_of) || self.none_seen.iter().any(|literal| seen.has(*literal))
-        {
+        if !self.sets.iter().all(one_of) {
             return false;
         }
         let text = self.text(input);

@@ -32,6 +32,8 @@ const FOLD: u64 = 0x2020_2020_2020_2020;
 pub(super) struct Scanner {
     /// All literals in lower case, one after the other.
     bytes: Box<[u8]>,
+    /// Where each literal begins in `bytes`; one more at the end.
+    starts: Box<[u32]>,
     /// Literals of at least 9 bytes, by 4 windows of 6 bytes.
     long: Windows<6>,
     /// Literals of 7 and 8 bytes, by 4 windows of 4 bytes.
@@ -58,6 +60,7 @@ impl Scanner {
     /// Where the literals are too many for 32-bit tables.
     pub(super) fn new(literals: &[Vec<u8>], frequencies: &Frequencies) -> Result<Self, PackError> {
         let mut bytes = Vec::new();
+        let mut starts = vec![0];
         let (mut long, mut middle) = (Vec::new(), Vec::new());
         let (mut short, mut three) = (Vec::new(), Vec::new());
         let mut tiny = Vec::new();
@@ -67,13 +70,14 @@ impl Scanner {
             .iter()
             .any(|literal| (3..7).contains(&literal.len()));
         for (index, literal) in literals.iter().enumerate() {
-            let id = u32::try_from(index).map_err(|_| too_many())?;
-            let at = u32::try_from(bytes.len()).map_err(|_| too_many())?;
             bytes.extend_from_slice(literal);
+            starts.push(u32::try_from(bytes.len()).map_err(|_| too_many())?);
             let add = Adding {
                 literal,
-                id,
-                at,
+                id: u32::try_from(index)
+                    .ok()
+                    .filter(|id| *id < MAX_LITERALS)
+                    .ok_or_else(too_many)?,
                 frequencies,
             };
             match literal.len() {
@@ -102,6 +106,7 @@ impl Scanner {
         }
         Ok(Self {
             bytes: bytes.into_boxed_slice(),
+            starts: starts.into_boxed_slice(),
             long: Windows::new(&long),
             middle: Windows::new(&middle),
             short: Windows::new(&short),
@@ -201,12 +206,13 @@ impl Scanner {
         at: usize,
         hit: &mut impl FnMut(usize, usize, usize),
     ) {
-        for entry in windows.of(window) {
-            let at_bytes = entry.at as usize;
-            let Some(wanted) = self.bytes.get(at_bytes..at_bytes + entry.length as usize) else {
+        for (literal, offset) in windows.of(window) {
+            let ends = (self.starts.get(literal), self.starts.get(literal + 1));
+            let (Some(&from), Some(&to)) = ends else {
                 continue;
             };
-            let Some(start) = at.checked_sub(entry.offset as usize) else {
+            let wanted = &self.bytes[from as usize..to as usize];
+            let Some(start) = at.checked_sub(offset) else {
                 continue;
             };
             let end = start + wanted.len();
@@ -214,7 +220,7 @@ impl Scanner {
                 .get(start..end)
                 .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
             {
-                hit(entry.literal as usize, start, end);
+                hit(literal, start, end);
             }
         }
     }
@@ -268,26 +274,30 @@ fn spellings(literal: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
-/// A window of a literal.
+/// More literals than this have no room in an [`Entry`].
+const MAX_LITERALS: u32 = 1 << 24;
+
+/// A window of a literal. Small, since the tables compete for the cache with everything else.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// The folded bytes.
-    window: u64,
-    /// Which literal.
+    /// Other bits of the window's hash than those that lead here.
+    tag: u32,
+    /// Which literal (24 bits), and where the window lies in it (8 bits).
+    place: u32,
+}
+
+/// A window with its literal and its place in it, on its way into the tables.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    bytes: u64,
     literal: u32,
-    /// Where it begins among the bytes of all literals.
-    at: u32,
-    /// Its length.
-    length: u32,
-    /// Where the window lies in it.
-    offset: u32,
+    offset: usize,
 }
 
 /// A literal on its way into the tables.
 struct Adding<'a> {
     literal: &'a [u8],
     id: u32,
-    at: u32,
     frequencies: &'a Frequencies,
 }
 
@@ -303,17 +313,15 @@ impl Adding<'_> {
     }
 
     /// Adds the best `count` windows.
-    fn to<const WIDTH: usize>(&self, entries: &mut Vec<Entry>, count: usize) {
+    fn to<const WIDTH: usize>(&self, windows: &mut Vec<Window>, count: usize) {
         let (from, _) = self.best::<WIDTH>(count);
         for offset in from..from + count {
             let mut window = [0; 8];
             window[..WIDTH].copy_from_slice(&self.literal[offset..offset + WIDTH]);
-            entries.push(Entry {
-                window: (u64::from_le_bytes(window) | FOLD) & Windows::<WIDTH>::MASK,
+            windows.push(Window {
+                bytes: (u64::from_le_bytes(window) | FOLD) & Windows::<WIDTH>::MASK,
                 literal: self.id,
-                at: self.at,
-                length: u32::try_from(self.literal.len()).unwrap_or(u32::MAX),
-                offset: u32::try_from(offset).unwrap_or(u32::MAX),
+                offset,
             });
         }
     }
@@ -336,22 +344,22 @@ struct Windows<const WIDTH: usize> {
 impl<const WIDTH: usize> Windows<WIDTH> {
     const MASK: u64 = (1 << (8 * WIDTH)) - 1;
 
-    fn new(entries: &[Entry]) -> Self {
-        // 32 bits per window make one look in 32 vain at worst; beyond 128 KiB the cache counts more.
-        let bits = (entries.len() * 32)
+    fn new(windows: &[Window]) -> Self {
+        // 16 bits per window make one look in 16 vain at worst; more bits would leave the first-level cache.
+        let bits = (windows.len() * 16)
             .next_power_of_two()
             .clamp(1 << 10, 1 << HASH_BITS);
-        let list_count = entries
+        let list_count = windows
             .len()
             .next_power_of_two()
             .clamp(1 << 4, 1 << HASH_BITS);
         let (bit_mask, list_mask) = (bits - 1, list_count - 1);
         let mut bitmap = vec![0_u64; bits / 64];
-        let mut sorted = entries.to_vec();
-        sorted.sort_by_key(|entry| (hash(entry.window) & list_mask, entry.window, entry.literal));
+        let mut sorted = windows.to_vec();
+        sorted.sort_by_key(|window| (hash(window.bytes) & list_mask, window.bytes, window.literal));
         let mut lists = vec![0_u32; list_count + 1];
-        for entry in &sorted {
-            let hash = hash(entry.window);
+        for window in &sorted {
+            let hash = hash(window.bytes);
             bitmap[(hash & bit_mask) / 64] |= 1 << (hash % 64);
             lists[(hash & list_mask) + 1] += 1;
         }
@@ -363,7 +371,14 @@ impl<const WIDTH: usize> Windows<WIDTH> {
             bit_mask,
             list_mask,
             lists: lists.into_boxed_slice(),
-            entries: sorted.into_boxed_slice(),
+            entries: sorted
+                .iter()
+                .map(|window| Entry {
+                    tag: tag(window.bytes),
+                    // A literal has at most 256 bytes, so that a window begins at 255 at the latest.
+                    place: (window.literal << 8) | u32::try_from(window.offset).unwrap_or(0) & 0xff,
+                })
+                .collect(),
         }
     }
 
@@ -380,13 +395,15 @@ impl<const WIDTH: usize> Windows<WIDTH> {
             .is_some_and(|word| word & (1 << (hash % 64)) != 0)
     }
 
-    /// The windows of literals that are equal to this one.
+    /// The literals that have this window, and where in them; a wrong one at times, which the comparison tells apart.
     #[inline]
-    fn of(&self, window: u64) -> impl Iterator<Item = &Entry> {
+    fn of(&self, window: u64) -> impl Iterator<Item = (usize, usize)> {
         let list = hash(window) & self.list_mask;
+        let tag = tag(window);
         self.entries[self.lists[list] as usize..self.lists[list + 1] as usize]
             .iter()
-            .filter(move |entry| entry.window == window)
+            .filter(move |entry| entry.tag == tag)
+            .map(|entry| ((entry.place >> 8) as usize, (entry.place & 0xff) as usize))
     }
 
     #[cfg(test)]
@@ -402,6 +419,12 @@ const HASH_BITS: u32 = 20;
 #[inline]
 fn hash(window: u64) -> usize {
     (window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS)) as usize
+}
+
+/// Bits of the same product that [`hash`] leaves out.
+#[inline]
+fn tag(window: u64) -> u32 {
+    (window.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12) as u32
 }
 
 #[cfg(test)]
