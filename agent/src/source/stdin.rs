@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn everything_comes_in_order_and_then_the_end() {
         let told = told(|mut writer, _| writer.write_all(b"one\ntwo\nhalf").unwrap());
-        let mut text = Vec::new();
+        let mut text: Vec<u8> = Vec::new();
         for message in &told {
             if let Message::Bytes { offset, bytes, .. } = message {
                 assert_eq!(*offset, text.len() as u64);
