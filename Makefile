@@ -30,6 +30,7 @@ check: ## formatting, clippy and the documentation's own links, warnings denied
 
 wasm: ## prove that the pure crate builds and links for wasm32
 	@scripts/wasm-build
+
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz "$(FUZZ_SECONDS)"
 
