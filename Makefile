@@ -26,7 +26,7 @@ test: ## install what the tests need, then everything that must hold before a ch
 check: ## formatting, clippy and the documentation's own links, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 wasm: ## prove that the pure crate builds and links for wasm32
 	@scripts/wasm-build

@@ -1,6 +1,6 @@
 //! Masks what varies in a message and merges messages that differ only there.
 //!
-//! [`mask`] is a pure function of the message: values become typed placeholders, words stay. [`Table`] remembers the
+//! [`mask`](mask()) is a pure function of the message: values become typed placeholders, words stay. [`Table`] remembers the
 //! masked texts, and unites those whose words differ only in positions that have shown to vary.
 
 mod marks;
