@@ -121,6 +121,48 @@ pub(super) fn decide(
         .find(|set| set_has_evidence(*set, new, others, vocabulary, &mut seen))
 }
 
+/// Positions that vary in a template that differs from the new one in one word alone: what varies in one message
+/// varies in its like (`opened for user <*>`, `closed for user alice`), though the two stay apart.
+pub(super) fn transfer(
+    new: &Shape<'_>,
+    others: &[(u64, &[u32])],
+    vocabulary: &Vocabulary,
+    any: u32,
+) -> Option<u64> {
+    let constant = new
+        .words
+        .iter()
+        .filter(|word| {
+            !matches!(
+                vocabulary.class(**word),
+                Class::Value | Class::Mixed | Class::Any
+            )
+        })
+        .count();
+    if constant < 4 {
+        return None;
+    }
+    let open = |word: u32| {
+        !matches!(
+            vocabulary.class(word),
+            Class::Value | Class::Any | Class::Function | Class::State
+        )
+    };
+    others
+        .iter()
+        .filter(|(set, _)| set.count_ones() == 1)
+        .map(|(_, words)| {
+            new.words
+                .iter()
+                .zip(*words)
+                .enumerate()
+                .take(MAX_SLOTS)
+                .filter(|(_, (ours, theirs))| **theirs == any && open(**ours))
+                .fold(0, |set, (i, _)| set | 1 << i)
+        })
+        .find(|set| *set != 0)
+}
+
 fn set_has_evidence(
     set: u64,
     new: &Shape<'_>,

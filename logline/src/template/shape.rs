@@ -27,7 +27,7 @@ pub(super) fn uuid(text: &[u8], at: usize) -> Option<usize> {
     (fits && !byte(text, at + 36).is_ascii_alphanumeric()).then_some(at + 36)
 }
 
-/// Six pairs of hexadecimal digits with `:` or `-` between.
+/// Six or more pairs of hexadecimal digits with `:` or `-` between.
 pub(super) fn mac(text: &[u8], at: usize) -> Option<usize> {
     let part = text.get(at..at + 17)?;
     let separator = part[2];
@@ -41,8 +41,20 @@ pub(super) fn mac(text: &[u8], at: usize) -> Option<usize> {
             b.is_ascii_hexdigit()
         }
     });
-    let next = byte(text, at + 17);
-    (fits && !next.is_ascii_alphanumeric() && next != separator).then_some(at + 17)
+    if !fits {
+        return None;
+    }
+    // Firewalls print both addresses and the type in one (14 pairs), fingerprints have up to 32.
+    let mut end = at + 17;
+    while end < at + 95
+        && byte(text, end) == separator
+        && byte(text, end + 1).is_ascii_hexdigit()
+        && byte(text, end + 2).is_ascii_hexdigit()
+    {
+        end += 3;
+    }
+    let next = byte(text, end);
+    (!next.is_ascii_alphanumeric() && next != separator).then_some(end)
 }
 
 /// The address of a PCI device: `0000:00:1f.2`, `00:1f.2`.

@@ -102,9 +102,9 @@ fn classify(text: &[u8]) -> Class {
         Weight::State => return Class::State,
         Weight::Light => {}
     }
-    if core.is_empty() {
+    if core.iter().all(edge) {
         // `-` stands for a value that is not there.
-        return Class::Name;
+        return Class::Value;
     }
     let flags = core.iter().fold(0, |flags, b| flags | CLASS[*b as usize]);
     let label = core.rsplit(|b| *b == b'.').next().unwrap_or_default();

@@ -414,7 +414,10 @@ impl Table {
             .iter()
             .map(|(set, other)| (*set, &*self.rows[*other as usize].words))
             .collect();
-        let set = merge::decide(&shape, &others, &self.vocabulary)?;
+        let Some(set) = merge::decide(&shape, &others, &self.vocabulary) else {
+            let set = merge::transfer(&shape, &others, &self.vocabulary, self.any)?;
+            return Some((set, Vec::new()));
+        };
         let members = near
             .iter()
             .filter(|(other, _)| other & !set == 0)
