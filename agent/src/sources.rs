@@ -18,8 +18,6 @@ use crate::telemetry::Health;
 
 /// Bytes that one file may give before it is the next one's turn.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Between two lines of the demonstration stream.
-const DEMO_PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts the sources that `config` names or, where it names none, those that this host has.
 ///
@@ -68,8 +66,7 @@ pub fn spawn(
     };
     if demo {
         health.fine("demo", "a demonstration stream is shown");
-        threads
-            .push(demo::spawn(pack, DEMO_PAUSE, sender, shutdown.clone()).context("source demo")?);
+        threads.push(demo::spawn(pack, sender, shutdown.clone()).context("source demo")?);
     } else if threads.is_empty() {
         health.broken(
             "sources",
