@@ -129,7 +129,7 @@ mod tests {
         });
         let mut shown = Vec::new();
         let mut ends = HashMap::new();
-        for message in receiver.iter() {
+        for message in &receiver {
             match message {
                 Message::Opened { id, origin, .. } => {
                     assert!(origin.name.starts_with(NAME));
