@@ -10,6 +10,7 @@
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
+//! | [`pipe`] | `run` at the end of a pipe |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
 //!
@@ -31,5 +32,6 @@ mod follow;
 mod harness;
 mod hostile;
 mod metrics;
+mod pipe;
 mod reload;
 mod rooms;

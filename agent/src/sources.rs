@@ -13,7 +13,7 @@ use crate::config::Checked;
 use crate::config::raw::{StartAt, Switch};
 use crate::shutdown::Shutdown;
 use crate::source::discover::{self, Places};
-use crate::source::{Counters, Sender, demo, docker, files};
+use crate::source::{Counters, Sender, demo, docker, files, stdin};
 use crate::telemetry::Health;
 
 /// Bytes that one file may give before it is the next one's turn.
@@ -59,6 +59,16 @@ pub fn spawn(
             .context("source docker")?,
         );
     }
+    if config.sources.stdin {
+        health.fine("stdin", "read to its end");
+        let stdin = stdin::spawn(
+            stdin::Config::default(),
+            sender.clone(),
+            shutdown.clone(),
+            Arc::clone(counters),
+        );
+        threads.push(stdin.context("source stdin")?);
+    }
     let demo = match config.sources.demo {
         Switch::On => true,
         Switch::Off => false,
@@ -88,8 +98,13 @@ struct Chosen {
 
 fn choose(config: &Checked, health: &Health) -> Chosen {
     let include = &config.sources.files.include;
-    if !include.is_empty() {
-        health.fine("files", format!("following {}", include.join(", ")));
+    if !include.is_empty() || config.sources.stdin {
+        let following = if include.is_empty() {
+            "none".to_owned()
+        } else {
+            include.join(", ")
+        };
+        health.fine("files", format!("following {following}"));
         return Chosen {
             files: include.clone(),
             docker: config.sources.docker.enabled == Switch::On,

@@ -63,6 +63,8 @@ section! {
 section! {
     /// Where lines come from.
     Sources / PartialSources {
+        /// Whether standard input is read.
+        stdin: bool,
         /// The demonstration stream.
         demo: Switch,
     } nested {
