@@ -26,6 +26,7 @@ test: ## install what the tests need, then everything that must hold before a ch
 check: ## formatting, clippy and the documentation's own links, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo check --manifest-path fuzz/Cargo.toml --no-default-features --target-dir "$(TARGET)/fuzz-check" --locked
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 wasm: ## prove that the pure crate builds and links for wasm32

@@ -20,21 +20,36 @@ struct Event {
 type Line<'a> = (Stream, &'a [u8], usize);
 
 fuzz_target!(|input: &[u8]| {
-    let Some((options, body)) = input.split_first() else { return };
+    let Some((options, body)) = input.split_first() else {
+        return;
+    };
     // The first byte of each line says which stream it is of, and where it is cut.
     let lines: Vec<Line<'_>> = body
         .split(|byte| *byte == b'\n')
         .map(|line| match line.split_first() {
             Some((first @ 0x80.., rest)) => (Stream::Stderr, rest, usize::from(first & 0x7f)),
-            Some((first @ ..0x20, rest)) if *first != b'\t' => (Stream::Stdout, rest, usize::from(*first)),
+            Some((first @ ..0x20, rest)) if *first != b'\t' => {
+                (Stream::Stdout, rest, usize::from(*first))
+            }
             _ => (Stream::Stdout, line, usize::MAX),
         })
         .collect();
-    let roomy = Limits { multiline: options & 1 == 0, ..Limits::default() };
+    let roomy = Limits {
+        multiline: options & 1 == 0,
+        ..Limits::default()
+    };
     let whole = assemble(&lines, roomy, false);
     nothing_lost(&lines, &whole);
-    assert_eq!(assemble(&lines, roomy, true), whole, "a split line is the line");
-    let tight = Limits { max_bytes: 256, max_lines: 4, ..roomy };
+    assert_eq!(
+        assemble(&lines, roomy, true),
+        whole,
+        "a split line is the line"
+    );
+    let tight = Limits {
+        max_bytes: 256,
+        max_lines: 4,
+        ..roomy
+    };
     bounded(&lines, &assemble(&lines, tight, options & 2 == 0), tight);
 });
 
@@ -45,15 +60,33 @@ fn assemble(lines: &[Line<'_>], limits: Limits, cut: bool) -> Vec<Event> {
     let mut emit = |event: EventRef<'_>| {
         assert!(event.start < event.end && event.lines >= 1);
         assert!(event.text.len() <= limits.max_bytes);
-        events.push(Event { stream: event.stream, text: event.text.to_vec(), lines: event.lines, cut: event.cut_bytes });
+        events.push(Event {
+            stream: event.stream,
+            text: event.text.to_vec(),
+            lines: event.lines,
+            cut: event.cut_bytes,
+        });
     };
     for (stream, text, at) in lines {
         let at = if cut { (*at).min(text.len()) } else { 0 };
-        let pieces: &[(&[u8], bool)] = if at > 0 { &[(&text[..at], true), (&text[at..], false)] } else { &[(text, false)] };
+        let pieces: &[(&[u8], bool)] = if at > 0 {
+            &[(&text[..at], true), (&text[at..], false)]
+        } else {
+            &[(text, false)]
+        };
         for (text, partial) in pieces {
-            let span = Span { start: position, end: position + text.len() as u64 + 1 };
+            let span = Span {
+                start: position,
+                end: position + text.len() as u64 + 1,
+            };
             position = span.end;
-            let fragment = Fragment { timestamp: None, stream: *stream, partial: *partial, text: Cow::Borrowed(text) };
+            let fragment = Fragment {
+                timestamp: None,
+                stream: *stream,
+                partial: *partial,
+                text: Cow::Borrowed(text),
+                cut_bytes: 0,
+            };
             assembler.push(&fragment, span, 0, &mut emit);
         }
     }
@@ -67,11 +100,20 @@ fn assemble(lines: &[Line<'_>], limits: Limits, cut: bool) -> Vec<Event> {
 
 fn nothing_lost(lines: &[Line<'_>], events: &[Event]) {
     for stream in [Stream::Stdout, Stream::Stderr] {
-        let want: Vec<&[u8]> = lines.iter().filter(|line| line.0 == stream).map(|line| line.1).collect();
+        let want: Vec<&[u8]> = lines
+            .iter()
+            .filter(|line| line.0 == stream)
+            .map(|line| line.1)
+            .collect();
         let mine = || events.iter().filter(|event| event.stream == stream);
-        let got: Vec<&[u8]> = mine().flat_map(|event| event.text.split(|byte| *byte == b'\n')).collect();
+        let got: Vec<&[u8]> = mine()
+            .flat_map(|event| event.text.split(|byte| *byte == b'\n'))
+            .collect();
         assert_eq!(got, want, "{stream:?}");
-        assert_eq!(mine().map(|event| event.lines as usize).sum::<usize>(), want.len());
+        assert_eq!(
+            mine().map(|event| event.lines as usize).sum::<usize>(),
+            want.len()
+        );
         assert!(mine().all(|event| event.cut == 0));
     }
 }
@@ -81,8 +123,21 @@ fn bounded(lines: &[Line<'_>], events: &[Event], limits: Limits) {
         assert!(event.lines <= limits.max_lines, "{event:?}");
     }
     let total: usize = lines.iter().map(|line| line.1.len()).sum();
-    let kept: usize = events.iter().map(|event| event.text.len() + 1 - event.lines as usize).sum();
+    let kept: usize = events
+        .iter()
+        .map(|event| event.text.len() + 1 - event.lines as usize)
+        .sum();
     let cut: u64 = events.iter().map(|event| event.cut).sum();
-    assert_eq!(kept as u64 + cut, total as u64, "every byte is kept or counted as cut");
-    assert_eq!(events.iter().map(|event| event.lines as usize).sum::<usize>(), lines.len());
+    assert_eq!(
+        kept as u64 + cut,
+        total as u64,
+        "every byte is kept or counted as cut"
+    );
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event.lines as usize)
+            .sum::<usize>(),
+        lines.len()
+    );
 }

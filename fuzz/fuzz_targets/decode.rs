@@ -5,11 +5,21 @@ use libfuzzer_sys::fuzz_target;
 use logline::decode::{Wrapper, decode};
 use logline::event::Stream;
 
-const WRAPPERS: [Wrapper; 6] =
-    [Wrapper::Auto, Wrapper::Cri, Wrapper::DockerJson, Wrapper::DockerApi(Stream::Stdout), Wrapper::DockerApi(Stream::Stderr), Wrapper::Plain];
+const WRAPPERS: [Wrapper; 6] = [
+    Wrapper::Auto,
+    Wrapper::Cri,
+    Wrapper::DockerJson,
+    Wrapper::DockerApi(Stream::Stdout),
+    Wrapper::DockerApi(Stream::Stderr),
+    Wrapper::Plain,
+];
 
 fuzz_target!(|input: &[u8]| {
-    let line: Vec<u8> = input.iter().copied().filter(|byte| *byte != b'\n').collect();
+    let line: Vec<u8> = input
+        .iter()
+        .copied()
+        .filter(|byte| *byte != b'\n')
+        .collect();
     hostile(&line);
     wrapped(&line);
 });
@@ -21,12 +31,22 @@ fn hostile(line: &[u8]) {
     for wrapper in WRAPPERS {
         let (fragment, malformed) = decode(line, wrapper);
         // An escape is longer than what it stands for, except U+FFFD (3 bytes) for \uXXXX (6).
-        assert!(fragment.text.len() <= line.len(), "{wrapper:?} makes bytes up");
+        assert!(
+            fragment.text.len() <= line.len(),
+            "{wrapper:?} makes bytes up"
+        );
         if malformed.is_some() {
-            assert_eq!(&*fragment.text, bare, "{wrapper:?}: a line that does not decode comes back whole");
+            assert_eq!(
+                &*fragment.text, bare,
+                "{wrapper:?}: a line that does not decode comes back whole"
+            );
             assert!(!fragment.partial);
         }
-        assert_eq!(decode(line, wrapper), (fragment, malformed), "{wrapper:?} is a function of the line");
+        assert_eq!(
+            decode(line, wrapper),
+            (fragment, malformed),
+            "{wrapper:?} is a function of the line"
+        );
     }
 }
 
@@ -34,26 +54,55 @@ fn hostile(line: &[u8]) {
 fn wrapped(text: &[u8]) {
     let whole = text.strip_suffix(b"\r").unwrap_or(text);
     for (tag, partial) in [("F", false), ("P", true)] {
-        let cri = [b"2026-03-01T10:00:00.123456789Z stderr ", tag.as_bytes(), b" ", text].concat();
+        let cri = [
+            b"2026-03-01T10:00:00.123456789Z stderr ",
+            tag.as_bytes(),
+            b" ",
+            text,
+        ]
+        .concat();
         for wrapper in [Wrapper::Cri, Wrapper::Auto] {
             let (fragment, malformed) = decode(&cri, wrapper);
             assert_eq!(malformed, None);
-            assert_eq!((fragment.stream, fragment.partial), (Stream::Stderr, partial));
-            assert_eq!(&*fragment.text, if partial { text } else { whole }, "{wrapper:?}");
+            assert_eq!(
+                (fragment.stream, fragment.partial),
+                (Stream::Stderr, partial)
+            );
+            assert_eq!(
+                &*fragment.text,
+                if partial { text } else { whole },
+                "{wrapper:?}"
+            );
         }
     }
     for (end, partial) in [("\\n", false), ("", true)] {
-        let json = [b"{\"log\":\"", &*escaped(text), end.as_bytes(), b"\",\"stream\":\"stderr\",\"time\":\"2026-03-01T10:00:00.5Z\"}"].concat();
+        let json = [
+            b"{\"log\":\"",
+            &*escaped(text),
+            end.as_bytes(),
+            b"\",\"stream\":\"stderr\",\"time\":\"2026-03-01T10:00:00.5Z\"}",
+        ]
+        .concat();
         for wrapper in [Wrapper::DockerJson, Wrapper::Auto] {
             let (fragment, malformed) = decode(&json, wrapper);
             assert_eq!(malformed, None);
-            assert_eq!((fragment.stream, fragment.partial), (Stream::Stderr, partial));
-            assert_eq!(&*fragment.text, if partial { text } else { whole }, "{wrapper:?}");
+            assert_eq!(
+                (fragment.stream, fragment.partial),
+                (Stream::Stderr, partial)
+            );
+            assert_eq!(
+                &*fragment.text,
+                if partial { text } else { whole },
+                "{wrapper:?}"
+            );
         }
     }
     let frame = [b"2026-03-01T10:00:00.5Z ", text, b"\n"].concat();
     let (fragment, malformed) = decode(&frame, Wrapper::DockerApi(Stream::Stderr));
-    assert_eq!((malformed, fragment.stream, fragment.partial), (None, Stream::Stderr, false));
+    assert_eq!(
+        (malformed, fragment.stream, fragment.partial),
+        (None, Stream::Stderr, false)
+    );
     assert_eq!(&*fragment.text, whole);
 }
 

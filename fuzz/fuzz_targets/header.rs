@@ -9,17 +9,30 @@ use logline::level;
 use logline::time::{TimeContext, Timestamp};
 
 fuzz_target!(|text: &[u8]| {
-    let context = TimeContext { reference: Some(Timestamp(1_772_359_200_000_000_000)), utc_offset_s: 3_600 };
+    let context = TimeContext {
+        reference: Some(Timestamp(1_772_359_200_000_000_000)),
+        utc_offset_s: 3_600,
+    };
     let header = header::parse(text, &context);
     assert_eq!(header, header::parse(text, &context));
     let inside = |part: &[u8]| {
         let (start, whole) = (part.as_ptr() as usize, text.as_ptr() as usize);
         part.is_empty() || start >= whole && start + part.len() <= whole + text.len()
     };
-    for part in [Some(&header.message), header.logger.as_ref(), header.error.as_ref()].into_iter().flatten() {
+    for part in [
+        Some(&header.message),
+        header.logger.as_ref(),
+        header.error.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    {
         match part {
             Cow::Borrowed(part) => assert!(inside(part)),
-            Cow::Owned(part) => assert!(part.len() <= text.len(), "unescaping does not make text longer"),
+            Cow::Owned(part) => assert!(
+                part.len() <= text.len(),
+                "unescaping does not make text longer"
+            ),
         }
     }
     assert!(header.pid.is_none_or(inside));

@@ -15,12 +15,18 @@ fuzz_target!(|input: &[u8]| {
     };
     assert_eq!(rules.len(), pack.rules().len());
     let mut scratch = Scratch::default();
-    let lines = pack.rules().iter().flat_map(|rule| rule.matches.iter().chain(&rule.no_match));
+    let lines = pack
+        .rules()
+        .iter()
+        .flat_map(|rule| rule.matches.iter().chain(&rule.no_match));
     for line in lines.map(String::as_bytes).chain([&b""[..], input]) {
         let input = RuleInput::of_line(line);
         let decided = rules.decide(&mut scratch, &input);
         let explained = rules.explain(&pack, &input);
-        assert_eq!(decided.as_ref().map(|it| it.rule), explained.first().map(|it| it.decision.rule));
+        assert_eq!(
+            decided.as_ref().map(|it| it.rule),
+            explained.first().map(|it| it.decision.rule)
+        );
         if let Some(decision) = decided {
             assert!(decision.category < rules.categories().len());
         }
