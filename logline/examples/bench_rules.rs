@@ -373,17 +373,17 @@ fn main() {
         let set = RuleSet::compile(&pack).unwrap();
         let compiled = (on_processor_ns() - start) as f64 / 1e6;
         let count = pack.rules().len();
+        let (speed, decided) = megabytes_per_second(&set, &inputs, text.len());
+        let used = resident_kib() as i64 - resident as i64;
         let start = on_processor_ns();
         let examples = test_pack(&pack).unwrap().examples;
         let tested = (on_processor_ns() - start) as f64 / 1e6;
-        drop(pack);
-        let (speed, decided) = megabytes_per_second(&set, &inputs, text.len());
         println!(
             "{name:7} {count:5} rules: read {:6.1} ms, compile {:6.1} ms, {speed:7.0} MB/s, {:.1} % decided, {:+} KiB resident; {examples} examples tested in {tested:.0} ms",
             parsed,
             compiled,
             decided as f64 * 100.0 / inputs.len() as f64,
-            resident_kib() as i64 - resident as i64,
+            used,
         );
     }
 }

@@ -1,7 +1,5 @@
 //! How often a few bytes stand together in logs, as far as a pack tells.
 
-use super::literals;
-
 /// Counts of three bytes in a row (folded together into a small table), over a pack's own example lines: the best sample of
 /// logs that is at hand, and one that grows with the pack. Where it says nothing, letters count by what is known of English.
 #[derive(Debug)]
@@ -40,8 +38,9 @@ impl Frequencies {
     }
 
     /// How often each window of `WIDTH` bytes (at least 3) of a literal is expected to begin at a given byte of a log.
-    pub(super) fn of_windows<const WIDTH: usize>(&self, literal: &[u8]) -> Vec<f64> {
-        let bits = literals::byte_bits(literal);
+    ///
+    /// `bits`: what `literals::byte_bits` says of the literal.
+    pub(super) fn of_windows<const WIDTH: usize>(&self, literal: &[u8], bits: &[f64]) -> Vec<f64> {
         literal
             .windows(WIDTH)
             .zip(bits.windows(WIDTH))

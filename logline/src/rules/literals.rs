@@ -62,9 +62,10 @@ impl Info {
 
 /// Leaves only the rarest sets, each once.
 fn keep_best(sets: &mut Vec<Required>) {
-    sets.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then_with(|| a.cmp(b)));
-    sets.dedup();
-    sets.truncate(MAX_SETS);
+    let mut costed: Vec<(f64, Required)> = sets.drain(..).map(|set| (cost(&set), set)).collect();
+    costed.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+    costed.dedup();
+    sets.extend(costed.into_iter().take(MAX_SETS).map(|(_, set)| set));
 }
 
 fn walk(hir: &Hir) -> Info {

@@ -16,6 +16,7 @@ use memchr::memmem;
 use super::{
     error::{PackError, Problem},
     frequencies::Frequencies,
+    literals,
 };
 
 /// Literals of at least this many bytes cost next to nothing to look for.
@@ -58,7 +59,7 @@ impl Scanner {
     ///
     /// # Errors
     /// Where the literals are too many for 32-bit tables.
-    pub(super) fn new(literals: &[Vec<u8>], frequencies: &Frequencies) -> Result<Self, PackError> {
+    pub(super) fn new(all: &[Vec<u8>], frequencies: &Frequencies) -> Result<Self, PackError> {
         let mut bytes = Vec::new();
         let mut starts = vec![0];
         let (mut long, mut middle) = (Vec::new(), Vec::new());
@@ -66,14 +67,13 @@ impl Scanner {
         let mut tiny = Vec::new();
         // Every second position has to be looked at anyway where there are short literals, as in nearly every pack: then
         // other literals may go that way as well.
-        let pairs = literals
-            .iter()
-            .any(|literal| (3..7).contains(&literal.len()));
-        for (index, literal) in literals.iter().enumerate() {
+        let pairs = all.iter().any(|literal| (3..7).contains(&literal.len()));
+        for (index, literal) in all.iter().enumerate() {
             bytes.extend_from_slice(literal);
             starts.push(u32::try_from(bytes.len()).map_err(|_| too_many())?);
             let add = Adding {
                 literal,
+                bits: literals::byte_bits(literal),
                 id: u32::try_from(index)
                     .ok()
                     .filter(|id| *id < MAX_LITERALS)
@@ -82,13 +82,17 @@ impl Scanner {
             };
             match literal.len() {
                 7.. => {
-                    let (wide, narrow) = (add.best::<6>(4), add.best::<4>(4));
+                    let alone = if literal.len() >= 9 {
+                        add.best::<6>(4)
+                    } else {
+                        add.best::<4>(4)
+                    };
                     let pair = if pairs {
                         add.best::<4>(2).1 * 2.0
                     } else {
                         f64::MAX
                     };
-                    if pair < wide.1.min(narrow.1) {
+                    if pair < alone.1 {
                         add.to::<4>(&mut short, 2);
                     } else if literal.len() >= 9 {
                         add.to::<6>(&mut long, 4);
@@ -297,6 +301,8 @@ struct Window {
 /// A literal on its way into the tables.
 struct Adding<'a> {
     literal: &'a [u8],
+    /// The information in each of its bytes.
+    bits: Vec<f64>,
     id: u32,
     frequencies: &'a Frequencies,
 }
@@ -304,7 +310,9 @@ struct Adding<'a> {
 impl Adding<'_> {
     /// Of all places of `count` neighbouring windows the one where these are rarest together, and how frequent that is.
     fn best<const WIDTH: usize>(&self, count: usize) -> (usize, f64) {
-        let each = self.frequencies.of_windows::<WIDTH>(self.literal);
+        let each = self
+            .frequencies
+            .of_windows::<WIDTH>(self.literal, &self.bits);
         each.windows(count)
             .map(|windows| windows.iter().sum())
             .enumerate()
