@@ -1,12 +1,12 @@
-//! Finds which of many literals occur in a text, ASCII case ignored, by looking at a quarter of its positions.
+//! Finds which of many literals occur in a text, ASCII case ignored, by looking at a half or a quarter of its positions.
 //!
 //! Of each literal with at least 9 bytes, four neighbouring windows of 6 bytes are known. One of them lies at a multiple of 4
 //! wherever the literal stands, so that it is enough to look at every fourth position: the bytes there are hashed into
-//! a bitmap, and only where the bit is set is a table asked for literals to compare. Shorter literals, and long ones whose
-//! windows are all frequent, go in the same way by narrower windows at every second position; literals of 3 and 4 bytes at
-//! every position; those of 1 and 2 bytes, which hardly any pack has, are searched for one by one. (The idea of hashed windows is that of Wu and Manber, "A fast algorithm for multi-pattern
-//! searching", 1994, with their shift table replaced by a fixed stride.) Which windows of a literal are taken depends on
-//! what is rare in logs: see [`Frequencies`].
+//! a bitmap, and only where the bit is set is a table asked for literals to compare. Where there are shorter literals, as in
+//! nearly every pack, every second position is looked at, for two windows of each literal; for literals of 3 and 4 bytes
+//! every position; those of 1 and 2 bytes, which hardly any pack has, are searched for one by one. (The idea of hashed
+//! windows is that of Wu and Manber, "A fast algorithm for multi-pattern searching", 1994, with their shift table replaced
+//! by a fixed stride.) Which windows of a literal are taken depends on what is rare in logs: see [`Frequencies`].
 //!
 //! Against aho-corasick's DFA this reads the text faster, hardly gets slower with the number of literals, and its tables
 //! are a few hundred KiB instead of many MiB.
@@ -39,7 +39,9 @@ pub(super) struct Scanner {
     long: Windows<6>,
     /// Literals of 7 and 8 bytes, by 4 windows of 4 bytes.
     middle: Windows<4>,
-    /// Literals of 5 and 6 bytes, and some longer ones, by 2 windows of 4 bytes.
+    /// Literals of at least 7 bytes by 2 windows of 6 bytes, where every second position is looked at anyway.
+    wide: Windows<6>,
+    /// Literals of 5 and 6 bytes, by 2 windows of 4 bytes.
     short: Windows<4>,
     /// Literals of 3 and 4 bytes, by 1 window of 3 bytes.
     three: Windows<3>,
@@ -62,11 +64,11 @@ impl Scanner {
     pub(super) fn new(all: &[Vec<u8>], frequencies: &Frequencies) -> Result<Self, PackError> {
         let mut bytes = Vec::new();
         let mut starts = vec![0];
-        let (mut long, mut middle) = (Vec::new(), Vec::new());
+        let (mut long, mut middle, mut wide) = (Vec::new(), Vec::new(), Vec::new());
         let (mut short, mut three) = (Vec::new(), Vec::new());
         let mut tiny = Vec::new();
-        // Every second position has to be looked at anyway where there are short literals, as in nearly every pack: then
-        // other literals may go that way as well.
+        // Short literals, which nearly every pack has, make the scanner look at every second position. Then two windows of
+        // the others are enough, and these can be rarer than four.
         let pairs = all.iter().any(|literal| (3..7).contains(&literal.len()));
         for (index, literal) in all.iter().enumerate() {
             bytes.extend_from_slice(literal);
@@ -81,25 +83,9 @@ impl Scanner {
                 frequencies,
             };
             match literal.len() {
-                7.. => {
-                    let alone = if literal.len() >= 9 {
-                        add.best::<6>(4)
-                    } else {
-                        add.best::<4>(4)
-                    };
-                    let pair = if pairs {
-                        add.best::<4>(2).1 * 2.0
-                    } else {
-                        f64::MAX
-                    };
-                    if pair < alone.1 {
-                        add.to::<4>(&mut short, 2);
-                    } else if literal.len() >= 9 {
-                        add.to::<6>(&mut long, 4);
-                    } else {
-                        add.to::<4>(&mut middle, 4);
-                    }
-                }
+                7.. if pairs => add.to::<6>(&mut wide, 2),
+                9.. => add.to::<6>(&mut long, 4),
+                7 | 8 => add.to::<4>(&mut middle, 4),
                 5 | 6 => add.to::<4>(&mut short, 2),
                 3 | 4 => add.to::<3>(&mut three, 1),
                 _ => tiny.extend(spellings(literal).into_iter().map(|spelling| Tiny {
@@ -113,6 +99,7 @@ impl Scanner {
             starts: starts.into_boxed_slice(),
             long: Windows::new(&long),
             middle: Windows::new(&middle),
+            wide: Windows::new(&wide),
             short: Windows::new(&short),
             three: Windows::new(&three),
             tiny: tiny.into_boxed_slice(),
@@ -139,10 +126,8 @@ impl Scanner {
                 look(window, next, hit);
             }
         }
-        match (self.short.is_empty(), self.three.is_empty()) {
-            (true, true) => {}
-            (false, true) => self.scan_pairs::<false>(text, hit),
-            _ => self.scan_pairs::<true>(text, hit),
+        if !self.short.is_empty() || !self.three.is_empty() {
+            self.scan_pairs(text, hit);
         }
         for tiny in &self.tiny {
             let finder = &tiny.finder;
@@ -155,33 +140,25 @@ impl Scanner {
         }
     }
 
-    /// Looks at every second position for `short`, and with `THREE` at every position for `three`.
+    /// Looks at every second position for `wide` and `short`, and at every position for `three`.
     #[inline]
-    fn scan_pairs<const THREE: bool>(
-        &self,
-        text: &[u8],
-        hit: &mut impl FnMut(usize, usize, usize),
-    ) {
+    fn scan_pairs(&self, text: &[u8], hit: &mut impl FnMut(usize, usize, usize)) {
         let look = |window: u64, at: usize, hit: &mut _| {
+            self.look(&self.wide, window, text, at, hit);
             self.look(&self.short, window, text, at, hit);
-            if THREE {
-                self.look(&self.three, window, text, at, hit);
-                self.look(&self.three, window >> 8, text, at + 1, hit);
-            }
+            self.look(&self.three, window, text, at, hit);
+            self.look(&self.three, window >> 8, text, at + 1, hit);
         };
         let mut next = 0;
-        for (index, window) in text.windows(4).step_by(2).enumerate() {
+        for (index, window) in text.windows(8).step_by(2).enumerate() {
             if let Some(window) = window.first_chunk() {
-                look(
-                    u64::from(u32::from_le_bytes(*window)) | FOLD,
-                    index * 2,
-                    hit,
-                );
+                look(u64::from_le_bytes(*window) | FOLD, index * 2, hit);
                 next = index * 2 + 2;
             }
         }
-        if let Some(window) = last_window(text, next) {
+        while let Some(window) = last_window(text, next) {
             look(window, next, hit);
+            next += 2;
         }
     }
 
@@ -235,6 +212,7 @@ impl Scanner {
         self.bytes.len()
             + self.long.memory()
             + self.middle.memory()
+            + self.wide.memory()
             + self.short.memory()
             + self.three.memory()
     }
