@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm fuzz bench
+.PHONY: help run test check wasm fuzz bench accuracy
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,3 +37,8 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 
 bench: ## the figures of bench/README.md on this machine, saved under bench/runs/
 	@bench/run
+
+accuracy: ## the rules and levels judged by the labelled lines in tests/accuracy
+	@scripts/need-rust
+	@cargo build --release --package logsieve
+	@scripts/accuracy
