@@ -26,6 +26,13 @@ fuzz_target!(|input: &[u8]| {
     // The first byte of each line says which stream it is of, and where it is cut.
     let lines: Vec<Line<'_>> = body
         .split(|byte| *byte == b'\n')
+        // Decoding takes it off the end of a line, and the assembler off the end of joined pieces.
+        .map(|line| {
+            &line[..line
+                .iter()
+                .rposition(|byte| *byte != b'\r')
+                .map_or(0, |at| at + 1)]
+        })
         .map(|line| match line.split_first() {
             Some((first @ 0x80.., rest)) => (Stream::Stderr, rest, usize::from(first & 0x7f)),
             Some((first @ ..0x20, rest)) if *first != b'\t' => {

@@ -26,8 +26,8 @@ fuzz_target!(|input: &[u8]| {
 
 /// The line as it is, under every wrapper.
 fn hostile(line: &[u8]) {
-    let bare = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-    let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+    let unmarked = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+    let bare = unmarked.strip_suffix(b"\r").unwrap_or(unmarked);
     for wrapper in WRAPPERS {
         let (fragment, malformed) = decode(line, wrapper);
         // An escape is longer than what it stands for, except U+FFFD (3 bytes) for \uXXXX (6).
@@ -36,11 +36,14 @@ fn hostile(line: &[u8]) {
             "{wrapper:?} makes bytes up"
         );
         if malformed.is_some() {
+            // Without its line ending the engine's frame is a piece, whatever is wrong with its time; a piece's `\r` is text.
+            let is_piece = matches!(wrapper, Wrapper::DockerApi(_));
+            let whole = if is_piece { unmarked } else { bare };
             assert_eq!(
-                &*fragment.text, bare,
+                &*fragment.text, whole,
                 "{wrapper:?}: a line that does not decode comes back whole"
             );
-            assert!(!fragment.partial);
+            assert_eq!(fragment.partial, is_piece, "{wrapper:?}");
         }
         assert_eq!(
             decode(line, wrapper),

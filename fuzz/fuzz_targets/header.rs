@@ -8,7 +8,13 @@ use logline::header::{self, Format};
 use logline::level;
 use logline::time::{TimeContext, Timestamp};
 
-fuzz_target!(|text: &[u8]| {
+fuzz_target!(|input: &[u8]| {
+    // An event's text has no line ending at its end.
+    let end = input
+        .iter()
+        .rposition(|byte| !b"\r\n".contains(byte))
+        .map_or(0, |at| at + 1);
+    let text = &input[..end];
     let context = TimeContext {
         reference: Some(Timestamp(1_772_359_200_000_000_000)),
         utc_offset_s: 3_600,

@@ -344,3 +344,23 @@ fn lines_of_real_systems_group_as_their_labels_say() {
     );
     assert!(ga / systems >= 0.90 && fga / systems >= 0.85);
 }
+
+/// Found by fuzzing: a NUL in a text was taken for the mark of a placeholder, and two messages of different shapes were united.
+#[test]
+fn a_nul_beside_a_value_is_not_taken_for_the_value() {
+    let messages = [&b"\xc6\x00"[..], b"\x00\xff"];
+    let mut table = Table::new(Limits::default());
+    let indices = messages.map(|message| table.observe(message));
+    for (index, message) in indices.into_iter().zip(messages) {
+        let mut masked = Masked::new();
+        assert!(table.variables(index, message, &mut masked));
+        let text = std::str::from_utf8(masked.text()).unwrap();
+        let mut back = Vec::new();
+        render(
+            text,
+            masked.variables().iter().map(|span| span.of(message)),
+            &mut back,
+        );
+        assert_eq!(back, message);
+    }
+}

@@ -11,6 +11,9 @@ use super::{
 
 const SLOT: u16 = LOWER | UPPER | DIGIT | HIGH | JOIN | DOT | SLASH | AT;
 
+/// What stands for a slot or a placeholder in a hash: a byte that no UTF-8 text holds. (A NUL can stand in a text.)
+const HOLE: &[u8] = b"\xff";
+
 /// Splits `text` into slots, appended to `slots`, and gives the hash of the skeleton between them.
 pub(super) fn split(text: &[u8], slots: &mut Vec<Span>) -> u64 {
     let mut hasher = Xxh3::new();
@@ -36,7 +39,7 @@ pub(super) fn split(text: &[u8], slots: &mut Vec<Span>) -> u64 {
                 i += 1;
             }
             hasher.update(&text[gap..start]);
-            hasher.update(b"\0");
+            hasher.update(HOLE);
             gap = i;
             slots.push(Span {
                 start: start as u32,
@@ -136,7 +139,7 @@ fn stem(text: &[u8]) -> u32 {
         rest = &rest[at..];
         let len = Kind::at_start(rest).map_or(1, |kind| kind.placeholder().len());
         found |= len > 1;
-        hasher.update(if len > 1 { b"\0" } else { b"<" });
+        hasher.update(if len > 1 { HOLE } else { b"<" });
         rest = &rest[len..];
     }
     hasher.update(rest);
