@@ -47,6 +47,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let of_text = level::of(&header, text);
     if let Some(stated) = header.level {
-        assert_eq!(of_text, Some(stated), "what is stated counts");
+        // It may count for more (PostgreSQL puts failures under `LOG`), never for less.
+        assert!(of_text >= Some(stated), "{of_text:?} for {stated:?}");
     }
 });
