@@ -43,7 +43,9 @@ fuzz_target!(|input: &[u8]| {
     }
     assert!(header.pid.is_none_or(inside));
     if header.format == Format::Plain {
-        assert_eq!(&*header.message, text);
+        // Only the returns of a line that was drawn over are left out.
+        let left_out = text.strip_suffix(&*header.message);
+        assert!(left_out.is_some_and(|head| head.trim_ascii().is_empty()));
     }
     let of_text = level::of(&header, text);
     if let Some(stated) = header.level {

@@ -70,7 +70,7 @@ fn the_way_of_a_line_does_not_depend_on_how_its_bytes_arrive() {
         2026-11-20T17:01:08Z stderr P pan\n2026-11-20T17:01:08Z stderr F ic: boom \xff\nhalf";
     let whole = label(text, text.len(), true);
     assert_eq!(whole.len(), 3);
-    assert_eq!(whole[0]["message"], "\"connection refused\"");
+    assert_eq!(whole[0]["message"], "db: \"connection refused\"");
     assert_eq!(whole[0]["category"], "network");
     assert_eq!(whole[0]["level"], "error");
     assert_eq!(whole[0]["timestamp"], "2026-11-20T17:01:07.500Z");
