@@ -5,10 +5,12 @@ use std::{cmp::Reverse, collections::HashMap};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::{
+    blind,
     error::PackError,
     frequencies::Frequencies,
     literals::{self, Required},
     pack::{Pack, Rule, Scope},
+    recall,
     rule::{Compiled, Gates, Ids},
     scan::{self, Scanner},
 };
@@ -46,6 +48,12 @@ pub(super) struct Tables {
     pub(super) message_rules: Lists,
     /// Rules without a required literal, one bit each.
     pub(super) always: Box<[u64]>,
+    /// For each literal, whether it holds no digit.
+    pub(super) firm: Box<[bool]>,
+    /// The key literals with digits, each run as a single `0`, of rules that may so become candidates for another number...
+    pub(super) shapes: Scanner,
+    /// ...and the ranks of these rules.
+    pub(super) shape_rules: Lists,
     /// The literals of each rule, by rank.
     pub(super) keys: Box<[KeyLiterals]>,
     /// Whether any rule reads the message.
@@ -137,6 +145,7 @@ impl Tables {
         let mut always = vec![0; order.len().div_ceil(64)];
         let mut rules = Vec::with_capacity(order.len());
         let mut keys = Vec::with_capacity(order.len());
+        let mut shapes = Literals::default();
         let mut ranks = vec![0; order.len()];
         for (rank, ((index, rule), conditions)) in order.into_iter().zip(conditions).enumerate() {
             let number = u32::try_from(rank).unwrap_or(u32::MAX);
@@ -153,6 +162,12 @@ impl Tables {
                 };
                 if list.last() != Some(&number) {
                     list.push(number);
+                }
+                if blind::has_digit(literal) {
+                    let mut shape = Vec::new();
+                    recall::shorten(literal, &mut shape);
+                    let id = shapes.id(&shape) as usize;
+                    shapes.line_rules[id].push(number);
                 }
             }
             keys.push(KeyLiterals {
@@ -182,6 +197,13 @@ impl Tables {
             ranks: ranks.into_boxed_slice(),
             scanner: Scanner::new(&literals.all, &frequencies)?,
             literals: literals.all.len(),
+            firm: literals
+                .all
+                .iter()
+                .map(|literal| !blind::has_digit(literal))
+                .collect(),
+            shapes: Scanner::new(&shapes.all, &frequencies)?,
+            shape_rules: Lists::new(&shapes.line_rules),
             line_rules: Lists::new(&literals.line_rules),
             message_rules: Lists::new(&literals.message_rules),
             always: always.into_boxed_slice(),

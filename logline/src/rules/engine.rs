@@ -1,9 +1,12 @@
 //! All rules of a pack over one line: one pass for the literals, then only the rules whose literals occurred.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{
     compile::{KeyLiterals, Tables},
     error::PackError,
     pack::{Category, Pack, Scope},
+    recall::{Recall, ShapeId},
     rule::Seen,
 };
 use crate::{event::Stream, level::Level};
@@ -65,7 +68,8 @@ pub struct Explanation {
     pub span: (usize, usize),
 }
 
-/// Memory for [`RuleSet::decide`], one per thread, kept from line to line. It carries nothing from one line to the next.
+/// Memory for [`RuleSet::decide`], one per thread, kept from line to line. It makes lines like earlier ones cheaper, and
+/// never changes what is decided.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// One bit per rule, in rank order.
@@ -74,6 +78,11 @@ pub struct Scratch {
     in_line: Seen,
     /// The literals that occur in the message.
     in_message: Seen,
+    recall: Recall,
+    /// The candidates, and those that might be with other numbers.
+    maybe: Vec<u64>,
+    /// Ranks of the rules that have to be asked again for other events of the shape.
+    ask: Vec<u32>,
 }
 
 /// The rules of a pack, ready to run. Shared freely between threads.
@@ -81,6 +90,8 @@ pub struct Scratch {
 pub struct RuleSet {
     categories: Box<[Category]>,
     tables: Tables,
+    /// Different for every set of rules of a process.
+    number: u64,
 }
 
 impl RuleSet {
@@ -89,7 +100,9 @@ impl RuleSet {
     /// # Errors
     /// Where all literals together are too many for the scanner.
     pub fn compile(pack: &Pack) -> Result<Self, PackError> {
+        static SETS: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
+            number: SETS.fetch_add(1, Ordering::Relaxed),
             categories: pack.taxonomy.categories.clone().into_boxed_slice(),
             tables: Tables::new(pack)?,
         })
@@ -126,19 +139,77 @@ impl RuleSet {
     /// The verdict of the first rule, in rank order, whose conditions all hold; none where no rule's do.
     #[must_use]
     pub fn decide(&self, scratch: &mut Scratch, input: &RuleInput<'_>) -> Option<Decision> {
+        let inside = place_in(input.message, input.line);
+        let shape = scratch.recall.shape(self.number, input, inside);
+        let known = shape.and_then(|shape| scratch.recall.get(shape));
+        let rank = match known {
+            Some(known) => {
+                let asked = known.ask.iter().copied();
+                asked
+                    .into_iter()
+                    .find(|rank| self.tables.rules[*rank as usize].holds_alone(input))
+                    .or(known.winner)
+            }
+            None => self.look(scratch, input, shape),
+        };
+        rank.map(|rank| self.tables.rules[rank as usize].decision(input))
+    }
+
+    /// Looks at the event itself: the rank of the first rule that holds. What this tells of the event's shape is kept.
+    fn look(
+        &self,
+        scratch: &mut Scratch,
+        input: &RuleInput<'_>,
+        shape: Option<ShapeId>,
+    ) -> Option<u32> {
         self.collect(scratch, input);
-        for (word, bits) in scratch.candidates.iter().enumerate() {
-            let mut bits = *bits;
-            while bits != 0 {
-                let rank = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let rule = &self.tables.rules[rank];
-                if rule.holds(input, scratch.seen(rule.scope)) {
-                    return Some(rule.decision(input));
+        let mut maybe = std::mem::take(&mut scratch.maybe);
+        maybe.clone_from(&scratch.candidates);
+        if shape.is_some() {
+            self.tables
+                .shapes
+                .scan(scratch.recall.texts(), |literal, _, _| {
+                    for &rank in self.tables.shape_rules.of(literal) {
+                        maybe[rank as usize / 64] |= 1 << (rank % 64);
+                    }
+                });
+        }
+        scratch.ask.clear();
+        let (mut first, mut winner) = (None, None);
+        let firm = |literal: u32| {
+            self.tables
+                .firm
+                .get(literal as usize)
+                .copied()
+                .unwrap_or_default()
+        };
+        for rank in ranks(&maybe) {
+            let rule = &self.tables.rules[rank as usize];
+            let seen = scratch.seen(rule.scope);
+            let holds = first.is_none()
+                && scratch.candidates[rank as usize / 64] & (1 << (rank % 64)) != 0
+                && rule.holds(input, seen);
+            if rule.is_blind() {
+                // A rule that cannot tell numbers apart holds for all events of the shape, or for none.
+                if holds || (first.is_some() && rule.holds(input, seen)) {
+                    winner = Some(rank);
+                    break;
+                }
+            } else if shape.is_some() && (holds || rule.may_hold(input, seen, firm)) {
+                scratch.ask.push(rank);
+            }
+            if holds {
+                first = Some(rank);
+                if shape.is_none() {
+                    break;
                 }
             }
         }
-        None
+        scratch.maybe = maybe;
+        if let Some(shape) = shape {
+            scratch.recall.keep(shape, winner, &scratch.ask);
+        }
+        first.or(winner)
     }
 
     /// All rules that match, the one that decides first. For people: it takes its time.
@@ -184,6 +255,7 @@ impl RuleSet {
             candidates,
             in_line,
             in_message,
+            ..
         } = scratch;
         candidates.clear();
         candidates.extend_from_slice(&tables.always);
@@ -231,6 +303,18 @@ impl Scratch {
             Scope::Message => &self.in_message,
         }
     }
+}
+
+/// The numbers of the bits that are set, in order.
+fn ranks(bits: &[u64]) -> impl Iterator<Item = u32> {
+    bits.iter().zip(0u32..).flat_map(|(word, index)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            Some(index * 64 + bit)
+        })
+    })
 }
 
 /// Where `part` lies in `whole`, as start and end, if it is a slice of it.

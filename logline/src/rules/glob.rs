@@ -12,6 +12,14 @@ impl Glob {
         Self(bytes.into_boxed_slice())
     }
 
+    /// Whether it fits a name exactly when it fits the name with other numbers in it.
+    pub(super) fn is_blind(&self) -> bool {
+        !self
+            .0
+            .iter()
+            .any(|byte| *byte == b'?' || byte.is_ascii_digit())
+    }
+
     /// A name that fits.
     pub(super) fn sample(&self) -> String {
         let name: Vec<u8> = self

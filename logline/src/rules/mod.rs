@@ -7,6 +7,7 @@
 //! | an event's text and fields ([`RuleInput`]) | a [`Decision`], or none | `engine`, `rule` |
 //! | a [`Pack`]'s own example lines | a [`TestReport`] | `test` |
 
+mod blind;
 mod check;
 mod compile;
 mod engine;
@@ -18,6 +19,7 @@ mod needle;
 mod pack;
 mod pattern;
 mod raw;
+mod recall;
 mod rule;
 mod scan;
 mod test;

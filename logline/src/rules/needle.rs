@@ -1,6 +1,6 @@
 //! One literal, looked for without an automaton: for the conditions of a rule that is already a candidate.
 
-use super::literals;
+use super::{blind, literals};
 
 /// A literal with its rarest byte known.
 #[derive(Clone, Debug)]
@@ -25,6 +25,11 @@ impl Needle {
             rare,
             fold,
         }
+    }
+
+    /// Whether it occurs in a text exactly when it occurs in the text with other numbers in it.
+    pub(super) fn is_firm(&self) -> bool {
+        !blind::has_digit(&self.bytes)
     }
 
     /// Start of the first occurrence in `text`.

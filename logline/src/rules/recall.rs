@@ -1,0 +1,210 @@
+//! What was decided for lines that differ from a new one only in their numbers.
+//!
+//! The *shape* of an event is everything that rules see of it, with each run of digits shortened to a single `0`. Rules that
+//! are [`blind`](super::blind) to numbers say the same of all events of one shape. For each shape seen, this keeps the first
+//! blind rule that holds and those rules before it that are not blind and may hold for some event of the shape; only these
+//! few are asked again. The answer is the same as without it, which the tests hold against a slow model, and most lines of a
+//! stream cost no more than the hashing of their shape.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::engine::RuleInput;
+
+/// Shapes kept; beyond that all are forgotten, and those that still occur are back at once.
+const MAX_SHAPES: usize = 32_768;
+/// Events with more text are decided anew each time.
+const MAX_TEXT: usize = 4_096;
+/// A shape for which more rules have to be asked again is not worth keeping.
+const MAX_ASKED: usize = 8;
+
+/// The hash of an event's shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ShapeId(u128);
+
+/// What is known of a shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Rank of the first blind rule that holds.
+    pub(super) winner: Option<u32>,
+    /// Ranks of the rules before it that have to be asked again, in order.
+    pub(super) ask: Box<[u32]>,
+}
+
+/// The shapes seen, for one set of rules.
+#[derive(Debug, Default)]
+pub(super) struct Recall {
+    /// Which set of rules the shapes were decided by.
+    rules: u64,
+    shapes: HashMap<ShapeId, Known, BuildHasherDefault<Identity>>,
+    /// Memory for a shape while it is hashed: the texts, one after the other.
+    shape: Vec<u8>,
+    /// Where the texts end in it.
+    texts_end: usize,
+}
+
+impl Recall {
+    /// Takes the shape of `input`, for the set of rules with this number. None for an event that is not worth it.
+    pub(super) fn shape(
+        &mut self,
+        rules: u64,
+        input: &RuleInput<'_>,
+        inside: Option<(usize, usize)>,
+    ) -> Option<ShapeId> {
+        if input.line.len() + input.message.len() + input.logger.map_or(0, <[u8]>::len) > MAX_TEXT {
+            return None;
+        }
+        if self.rules != rules {
+            self.rules = rules;
+            self.shapes.clear();
+        }
+        self.shape.clear();
+        let (from, to) = inside.unwrap_or_default();
+        let (head, rest) = input.line.split_at(from);
+        let (message, tail) = rest.split_at(to - from);
+        // The lengths tell the parts apart, whatever bytes they hold.
+        let mut ends = [0; 5];
+        let own_message = if inside.is_none() { input.message } else { b"" };
+        let parts = [
+            head,
+            message,
+            tail,
+            own_message,
+            input.logger.unwrap_or_default(),
+        ];
+        for (part, end) in parts.into_iter().zip(&mut ends) {
+            shorten(part, &mut self.shape);
+            *end = u16::try_from(self.shape.len()).unwrap_or(u16::MAX);
+        }
+        self.texts_end = self.shape.len();
+        for end in ends {
+            self.shape.extend_from_slice(&end.to_le_bytes());
+        }
+        let level = input.level.map_or(u8::MAX, |level| level as u8);
+        let told = u8::from(input.logger.is_some()) | (u8::from(inside.is_some()) << 1);
+        self.shape
+            .extend_from_slice(&[level, input.stream as u8, told]);
+        Some(ShapeId(xxh3_128(&self.shape)))
+    }
+
+    /// The texts of the shape taken last: that of the line, then those of message and logger.
+    pub(super) fn texts(&self) -> &[u8] {
+        self.shape.get(..self.texts_end).unwrap_or_default()
+    }
+
+    /// What is known of a shape.
+    pub(super) fn get(&self, id: ShapeId) -> Option<&Known> {
+        self.shapes.get(&id)
+    }
+
+    /// Keeps what was found out about a shape.
+    pub(super) fn keep(&mut self, id: ShapeId, winner: Option<u32>, ask: &[u32]) {
+        if ask.len() > MAX_ASKED {
+            return;
+        }
+        if self.shapes.len() >= MAX_SHAPES {
+            self.shapes.clear();
+        }
+        self.shapes.insert(
+            id,
+            Known {
+                winner,
+                ask: ask.into(),
+            },
+        );
+    }
+}
+
+/// Appends `text` with each run of digits as a single `0`.
+pub(super) fn shorten(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + text.len(), 0);
+    let Some(room) = out.get_mut(start..) else {
+        return;
+    };
+    let mut length = 0;
+    let mut in_run = false;
+    for byte in text {
+        let digit = byte.is_ascii_digit();
+        // No branch: whether the byte stays is only added to the length.
+        if let Some(place) = room.get_mut(length) {
+            *place = if digit { b'0' } else { *byte };
+        }
+        length += usize::from(!(digit && in_run));
+        in_run = digit;
+    }
+    out.truncate(start + length);
+}
+
+/// The keys are hashes already.
+#[derive(Debug, Default)]
+pub(super) struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // The lower half is as good a hash as the whole.
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(text: &[u8]) -> Vec<u8> {
+        let mut out = b"x".to_vec();
+        shorten(text, &mut out);
+        out[1..].to_vec()
+    }
+
+    #[test]
+    fn runs_of_digits_become_a_single_zero() {
+        assert_eq!(short(b""), b"");
+        assert_eq!(short(b"7"), b"0");
+        assert_eq!(short(b"pid 4711, 10.0.0.12:80"), b"pid 0, 0.0.0.0:0");
+        assert_eq!(short(b"12ab34"), b"0ab0");
+        assert_eq!(short(b"none"), b"none");
+    }
+
+    #[test]
+    fn shapes_tell_parts_levels_and_loggers_apart() {
+        let mut recall = Recall::default();
+        let mut seen = std::collections::HashSet::new();
+        let line = b"a1b22c";
+        for (from, to) in [(0, 6), (1, 6), (1, 5), (2, 5), (3, 3)] {
+            for level in [None, Some(crate::level::Level::Info)] {
+                for logger in [None, Some(&b""[..]), Some(&b"b"[..])] {
+                    let input = RuleInput {
+                        line,
+                        message: &line[from..to],
+                        logger,
+                        level,
+                        ..RuleInput::default()
+                    };
+                    assert!(
+                        seen.insert(recall.shape(1, &input, Some((from, to)))),
+                        "{from} {to} {level:?} {logger:?}"
+                    );
+                }
+            }
+        }
+        let one = RuleInput::of_line(b"took 3 ms");
+        let other = RuleInput::of_line(b"took 1234 ms");
+        assert_eq!(
+            recall.shape(1, &one, Some((0, 9))),
+            recall.shape(1, &other, Some((0, 12)))
+        );
+    }
+}
