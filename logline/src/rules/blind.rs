@@ -11,16 +11,20 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::pack::Rule;
+use super::{pack::Rule, pattern};
 
 /// Whether `rule` is blind to numbers.
 pub(super) fn is_blind(rule: &Rule) -> bool {
-    let literals = rule.any.iter().chain(&rule.all).chain(&rule.none);
-    literals.into_iter().all(|text| !has_digit(text.as_bytes()))
+    let mut literals = rule.any.iter().chain(&rule.all).chain(&rule.none);
+    let mut regexes = rule.regex.iter().chain(&rule.none_regex);
+    literals.all(|text| !has_digit(text.as_bytes()))
         && rule.when.is_blind()
-        && rule.regex.iter().chain(&rule.none_regex).all(|source| {
-            super::pattern::check(source, rule.fold).is_ok_and(|checked| of(&checked.hir).is_some())
-        })
+        && regexes.all(|source| is_blind_regex(source, rule.fold))
+}
+
+/// Whether a regex is blind to numbers.
+pub(super) fn is_blind_regex(source: &str, fold: bool) -> bool {
+    pattern::check(source, fold).is_ok_and(|checked| of(&checked.hir).is_some())
 }
 
 /// Whether one of `bytes` is a digit.

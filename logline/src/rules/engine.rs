@@ -7,6 +7,7 @@ use super::{
     error::PackError,
     pack::{Category, Pack, Scope},
     recall::{Recall, ShapeId},
+    residue::{OfShape, Question},
     rule::Seen,
 };
 use crate::{event::Stream, level::Level};
@@ -81,8 +82,8 @@ pub struct Scratch {
     recall: Recall,
     /// The candidates, and those that might be with other numbers.
     maybe: Vec<u64>,
-    /// Ranks of the rules that have to be asked again for other events of the shape.
-    ask: Vec<u32>,
+    /// The rules that have to be asked again for other events of the shape.
+    ask: Vec<(u32, Question)>,
 }
 
 /// The rules of a pack, ready to run. Shared freely between threads.
@@ -144,10 +145,10 @@ impl RuleSet {
         let known = shape.and_then(|shape| scratch.recall.get(shape));
         let rank = match known {
             Some(known) => {
-                let asked = known.ask.iter().copied();
+                let mut asked = known.ask.iter();
                 asked
-                    .into_iter()
-                    .find(|rank| self.tables.rules[*rank as usize].holds_alone(input))
+                    .find(|(rank, question)| self.answer(*rank, input, *question))
+                    .map(|(rank, _)| *rank)
                     .or(known.winner)
             }
             None => self.look(scratch, input, shape),
@@ -186,23 +187,25 @@ impl RuleSet {
         for rank in ranks(&maybe) {
             let rule = &self.tables.rules[rank as usize];
             let seen = scratch.seen(rule.scope);
-            let holds = first.is_none()
-                && scratch.candidates[rank as usize / 64] & (1 << (rank % 64)) != 0
-                && rule.holds(input, seen);
-            if rule.is_blind() {
+            let always = match &rule.residue {
+                Some(residue) if shape.is_some() => match residue.of_shape(rule, input, seen, firm)
+                {
+                    OfShape::Never => false,
+                    OfShape::Always => true,
+                    OfShape::Asked(question) => {
+                        scratch.ask.push((rank, question));
+                        if first.is_none() && residue.answer(rule, input, question) {
+                            first = Some(rank);
+                        }
+                        false
+                    }
+                },
                 // A rule that cannot tell numbers apart holds for all events of the shape, or for none.
-                if holds || (first.is_some() && rule.holds(input, seen)) {
-                    winner = Some(rank);
-                    break;
-                }
-            } else if shape.is_some() && (holds || rule.may_hold(input, seen, firm)) {
-                scratch.ask.push(rank);
-            }
-            if holds {
-                first = Some(rank);
-                if shape.is_none() {
-                    break;
-                }
+                _ => rule.holds(input, seen),
+            };
+            if always {
+                winner = Some(rank);
+                break;
             }
         }
         scratch.maybe = maybe;
@@ -210,6 +213,14 @@ impl RuleSet {
             scratch.recall.keep(shape, winner, &scratch.ask);
         }
         first.or(winner)
+    }
+
+    /// Whether a rule that can tell numbers apart holds for an event of a known shape.
+    fn answer(&self, rank: u32, input: &RuleInput<'_>, question: Question) -> bool {
+        let rule = &self.tables.rules[rank as usize];
+        rule.residue
+            .as_ref()
+            .is_some_and(|residue| residue.answer(rule, input, question))
     }
 
     /// All rules that match, the one that decides first. For people: it takes its time.

@@ -20,6 +20,7 @@ mod pack;
 mod pattern;
 mod raw;
 mod recall;
+mod residue;
 mod rule;
 mod scan;
 mod test;

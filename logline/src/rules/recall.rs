@@ -12,6 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::engine::RuleInput;
+use super::residue::Question;
 
 /// Shapes kept; beyond that all are forgotten, and those that still occur are back at once.
 const MAX_SHAPES: usize = 32_768;
@@ -29,8 +30,8 @@ pub(super) struct ShapeId(u128);
 pub(super) struct Known {
     /// Rank of the first blind rule that holds.
     pub(super) winner: Option<u32>,
-    /// Ranks of the rules before it that have to be asked again, in order.
-    pub(super) ask: Box<[u32]>,
+    /// The rules before it that have to be asked again, in the order of their ranks.
+    pub(super) ask: Box<[(u32, Question)]>,
 }
 
 /// The shapes seen, for one set of rules.
@@ -100,7 +101,7 @@ impl Recall {
     }
 
     /// Keeps what was found out about a shape.
-    pub(super) fn keep(&mut self, id: ShapeId, winner: Option<u32>, ask: &[u32]) {
+    pub(super) fn keep(&mut self, id: ShapeId, winner: Option<u32>, ask: &[(u32, Question)]) {
         if ask.len() > MAX_ASKED {
             return;
         }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    blind,
     engine::{Decision, RuleInput},
     glob::Glob,
     needle::Needle,
     pack::{Rule, Scope, When},
     pattern::Pattern,
+    residue::Residue,
 };
 
 /// Which literals occur in a text: one bit per literal that the scanner knows.
@@ -53,7 +53,7 @@ impl Seen {
     }
 
     #[inline]
-    fn has(&self, literal: u32) -> bool {
+    pub(super) fn has(&self, literal: u32) -> bool {
         self.bits
             .get(literal as usize / 64)
             .is_some_and(|word| word & (1 << (literal % 64)) != 0)
@@ -76,7 +76,7 @@ pub(super) struct Gates {
 }
 
 /// A regex with the sets of literals of which each must have one seen for it to match.
-type Gated = (Box<[Ids]>, Arc<Pattern>);
+pub(super) type Gated = (Box<[Ids]>, Arc<Pattern>);
 
 /// A rule ready to be verified.
 #[derive(Debug)]
@@ -88,15 +88,15 @@ pub(super) struct Compiled {
     pub(super) scope: Scope,
     /// Where the rule stands in its pack.
     pub(super) index: usize,
-    when: Option<Box<When>>,
+    pub(super) when: Option<Box<When>>,
     sets: Box<[Ids]>,
     any: Box<[Needle]>,
     all: Box<[Needle]>,
     none: Box<[Needle]>,
-    regex: Box<[Gated]>,
+    pub(super) regex: Box<[Gated]>,
     none_regex: Box<[Arc<Pattern>]>,
-    /// Where the rule can tell numbers apart: the rule with all conditions that the scanner's hits settle elsewhere.
-    alone: Option<Box<Self>>,
+    /// Where the rule can tell numbers apart: what that takes.
+    pub(super) residue: Option<Box<Residue>>,
 }
 
 impl Compiled {
@@ -112,6 +112,7 @@ impl Compiled {
         };
         let pattern = |source: &String| Arc::new(Pattern::new(source, rule.fold));
         let mut regex_sets = gates.regex.into_iter();
+        let none_regex: Box<[Arc<Pattern>]> = rule.none_regex.iter().map(pattern).collect();
         Self {
             id: rule.id.as_str().into(),
             category: rule.category,
@@ -138,82 +139,9 @@ impl Compiled {
                     )
                 })
                 .collect(),
-            none_regex: rule.none_regex.iter().map(pattern).collect(),
-            alone: None,
+            residue: Residue::of(rule, &none_regex),
+            none_regex,
         }
-        .with_alone(rule)
-    }
-
-    /// The same, with what is needed to ask the rule without the scanner, if it is one that has to be asked again.
-    fn with_alone(mut self, rule: &Rule) -> Self {
-        if blind::is_blind(rule) {
-            return self;
-        }
-        let needles = |texts: &[String]| {
-            texts
-                .iter()
-                .map(|text| Needle::new(text, rule.fold))
-                .collect()
-        };
-        self.alone = Some(Box::new(Self {
-            id: self.id.clone(),
-            category: self.category,
-            level: self.level,
-            confidence: self.confidence,
-            scope: self.scope,
-            index: self.index,
-            when: self.when.clone(),
-            sets: Box::default(),
-            any: needles(&rule.any),
-            all: needles(&rule.all),
-            none: needles(&rule.none),
-            regex: self
-                .regex
-                .iter()
-                .map(|(_, regex)| (Box::default(), Arc::clone(regex)))
-                .collect(),
-            none_regex: self.none_regex.clone(),
-            alone: None,
-        }));
-        self
-    }
-
-    /// Whether the rule says the same of two texts that differ only in their numbers.
-    pub(super) fn is_blind(&self) -> bool {
-        self.alone.is_none()
-    }
-
-    /// Whether all conditions hold, with nothing known of the text.
-    pub(super) fn holds_alone(&self, input: &RuleInput<'_>) -> bool {
-        self.alone
-            .as_deref()
-            .unwrap_or(self)
-            .holds(input, &Seen::default())
-    }
-
-    /// Whether the rule might hold for some text that differs from this one only in its numbers; `firm` tells of a literal
-    /// whether it holds no digit, so that it occurs in all of these texts or in none.
-    pub(super) fn may_hold(
-        &self,
-        input: &RuleInput<'_>,
-        seen: &Seen,
-        firm: impl Fn(u32) -> bool,
-    ) -> bool {
-        let open = |set: &Ids| {
-            set.iter()
-                .any(|literal| seen.has(*literal) || !firm(*literal))
-        };
-        let text = self.text(input);
-        let absent = |needle: &Needle| needle.is_firm() && !needle.is_in(text);
-        self.sets.iter().all(open)
-            && self.when.as_ref().is_none_or(|when| when.may_fit(input))
-            && !self.all.iter().any(absent)
-            && (self.any.is_empty() || !self.any.iter().all(absent))
-            && (self.regex.is_empty() || self.regex.iter().any(|(sets, _)| sets.iter().all(open)))
-            && !self
-                .none
-                .iter()
-                .any(|needle| needle.is_firm() && needle.is_in(text))
     }
 
     /// What the rule says where it holds.
@@ -281,7 +209,7 @@ impl When {
     }
 
     /// Whether the conditions might hold for an event that differs from this one only in its numbers and its container.
-    fn may_fit(&self, input: &RuleInput<'_>) -> bool {
+    pub(super) fn may_fit(&self, input: &RuleInput<'_>) -> bool {
         let logger = |glob: &Glob| {
             !glob.is_blind() || input.logger.is_some_and(|logger| glob.matches(logger))
         };
