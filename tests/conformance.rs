@@ -81,6 +81,38 @@ fn rules_and_levels_do_not_depend_on_the_order_of_the_lines() {
     assert_order_does_not_matter(&lines);
 }
 
+/// Whatever is remembered of a line must not speak for another that differs where a rule looks, be it in a number only.
+#[test]
+fn a_verdict_is_the_same_alone_and_among_its_like() {
+    let access = |status: u32| {
+        format!(
+            "10.0.0.1 - - [01/Mar/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" {status} 17 \"-\" \"curl/8\""
+        )
+    };
+    let mut lines: Vec<String> = [200, 301, 401, 403, 404, 429, 500, 502, 503]
+        .map(access)
+        .into();
+    for n in [0, 1, 9, 11, 15, 134, 137, 139] {
+        lines.push(format!("process 4711 exited with code {n}"));
+        lines.push(format!("worker killed by signal {n}"));
+        lines.push(format!("request failed with status code {n}"));
+    }
+    for port in [22, 53, 443, 5432, 6379] {
+        lines.push(format!("connect to 10.0.0.7:{port} failed: errno {port}"));
+    }
+    let among = verdicts(&lines);
+    for (line, among) in lines.iter().zip(&among) {
+        assert_eq!(
+            verdicts(std::slice::from_ref(line)),
+            [among.clone()],
+            "{line}"
+        );
+    }
+    let backwards: Vec<String> = lines.iter().rev().cloned().collect();
+    let again: Vec<Value> = verdicts(&backwards).into_iter().rev().collect();
+    assert_eq!(again, among);
+}
+
 #[test]
 fn neither_do_they_for_real_lines() {
     let Some(data) = eval_data() else { return };
