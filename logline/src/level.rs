@@ -65,7 +65,8 @@ impl Level {
         }
         Some(match &*lower {
             b"t" | b"trc" | b"trace" | b"trce" | b"finest" | b"finer" | b"v" | b"verbose"
-            | b"vrb" | b"silly" | b"all" => Self::Trace,
+            | b"vrb" | b"silly" | b"all" | b"trace1" | b"trace2" | b"trace3" | b"trace4"
+            | b"trace5" | b"trace6" | b"trace7" | b"trace8" => Self::Trace,
             b"d" | b"dbg" | b"debug" | b"dbug" | b"debg" | b"fine" | b"debug1" | b"debug2"
             | b"debug3" | b"debug4" | b"debug5" | b"d1" | b"d2" | b"d3" | b"d4" | b"d5" => {
                 Self::Debug
@@ -172,6 +173,11 @@ fn unstated(header: &Header<'_>, message: &[u8]) -> Option<Level> {
             return None;
         }
         Format::Plain if frames::is_trace(message) => return Some(Level::Error),
+        Format::Kernel | Format::Syslog | Format::Ras
+            if header.logger.as_deref() == Some(b"kernel") && frames::is_kernels(message) =>
+        {
+            return Some(Level::Error);
+        }
         _ => {}
     }
     let told =

@@ -30,7 +30,7 @@ pub struct Judged<'a> {
     pub header: Header<'a>,
     /// What is said: the header's message and, where a structured line has one, its error after a colon.
     pub message: Cow<'a, [u8]>,
-    /// How bad it is: as the line states it, or the rule that matched, or its words; else `info`.
+    /// How bad it is: as the line states it, or its words tell, or, where they tell nothing, the rule that matched; else `info`.
     pub level: Level,
     /// Index of its template in the table.
     pub template: usize,
@@ -66,11 +66,9 @@ impl Sieve {
         let message = body(&mut header);
         let input = input(text, &message, &header, source);
         let decision = self.rules.decide(&mut self.scratch, &input);
-        // A rule's level counts where the event states none.
-        let ruled = decision.as_ref().and_then(|decision| decision.level);
-        let level = ruled
-            .filter(|_| header.level.is_none())
-            .or_else(|| level::of(&header, &message))
+        // A rule speaks for many lines; the words of this one know it better.
+        let level = level::of(&header, &message)
+            .or_else(|| decision.as_ref().and_then(|decision| decision.level))
             .unwrap_or_default();
         let template = self.templates.observe(&message);
         Judged {

@@ -92,14 +92,14 @@ impl Answer<'_> {
         let header = &self.judged.header;
         if header.level.is_some() {
             "stated in the line"
+        } else if level::of(header, &self.judged.message).is_some() {
+            "from its words"
         } else if self
             .judged
             .decision
             .is_some_and(|decision| decision.level.is_some())
         {
             "from the rule"
-        } else if level::of(header, &self.judged.message).is_some() {
-            "from its words"
         } else {
             "the default"
         }

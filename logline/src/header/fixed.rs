@@ -14,6 +14,7 @@ pub(super) fn letters<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'
         b'0'..=b'1' => klog(b, context),
         b',' => ruby(b, context),
         b'/' => brief(b),
+        b' ' => cups(b, context),
         b'a'..=b'z' if b.get(4) == Some(&b':') => dotnet(b),
         _ => None,
     }
@@ -99,6 +100,30 @@ fn ruby<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
     }
     header.message = token::rest(b, at);
     Some(header)
+}
+
+/// `E [20/Nov/2026:17:01:07 +0000] message`, by CUPS' `error_log(5)`.
+fn cups<'a>(b: &'a [u8], context: &TimeContext) -> Option<Header<'a>> {
+    let level = match b[0] {
+        b'X' | b'C' => Level::Fatal,
+        b'A' | b'E' => Level::Error,
+        b'W' => Level::Warn,
+        b'N' => Level::Notice,
+        b'I' => Level::Info,
+        b'D' => Level::Debug,
+        b'd' => Level::Trace,
+        _ => return None,
+    };
+    let stamp = b[2..].strip_prefix(b"[")?;
+    let parsed = time::parse_prefix(stamp, context)?;
+    let close = 3 + parsed.len;
+    (b.get(close) == Some(&b']')).then(|| Header {
+        format: Format::Generic,
+        timestamp: parsed.at,
+        level: Some(level),
+        message: token::rest(b, token::skip(b, close + 1)),
+        ..Header::default()
+    })
 }
 
 fn android(letter: u8) -> Option<Level> {

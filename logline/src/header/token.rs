@@ -114,7 +114,7 @@ pub(super) fn level_word(b: &[u8]) -> Option<(Level, usize, Case)> {
         .take_while(|c| c.is_ascii_alphabetic())
         .count();
     let (word, next) = (&b[..len], b.get(len));
-    let digits = usize::from(len == 5 && next.is_some_and(|c| (b'1'..=b'5').contains(c)));
+    let digits = usize::from(len == 5 && next.is_some_and(|c| (b'1'..=b'8').contains(c)));
     if len < 3 || b.get(len + digits).is_some_and(|c| is_word(*c)) {
         return None;
     }

@@ -20,6 +20,38 @@ pub(super) fn is_trace(text: &[u8]) -> bool {
     heading(line) || frame(line) || code(line)
 }
 
+/// Whether what the kernel says is a frame of its stack (`? f+0x26/0x30 [module]`, before 4.10 behind `[<address>]`) or the place
+/// where it stopped (`RIP: 0010:f+0x41/0x104`).
+pub(super) fn is_kernels(text: &[u8]) -> bool {
+    let line = text[..text.len().min(200)].trim_ascii();
+    if line.starts_with(b"RIP: ") || line.starts_with(b"EIP: ") {
+        return true;
+    }
+    let mut at = 0;
+    if line.starts_with(b"[<")
+        && let Some(close) = find(line, b">] ")
+    {
+        at = close + 3;
+    }
+    if line[at..].starts_with(b"? ") {
+        at += 2;
+    }
+    let name = line[at..]
+        .iter()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.'))
+        .count();
+    let offset = &line[at + name..];
+    let hex = |b: &[u8]| b.iter().take_while(|c| c.is_ascii_hexdigit()).count();
+    let Some(size) = offset
+        .strip_prefix(b"+0x")
+        .and_then(|rest| rest[hex(rest)..].strip_prefix(b"/0x"))
+    else {
+        return false;
+    };
+    let module = &size[hex(size)..];
+    name > 0 && (module.is_empty() || module.starts_with(b" [") && module.ends_with(b"]"))
+}
+
 fn heading(line: &[u8]) -> bool {
     const STARTS: [&[u8]; 11] = [
         b"Caused by:",
@@ -69,7 +101,10 @@ fn frame(line: &[u8]) -> bool {
     if n > 0 && line.get(n..n + 2) == Some(b": ") {
         let rest = &line[n + 2..];
         let spaces = memchr::memchr_iter(b' ', rest).count();
-        return rest.starts_with(b"0x") || find(rest, b"::").is_some() && spaces < 3;
+        // MinIO numbers its own: `4: cmd/erasure.go:12:cmd.open()`.
+        return rest.starts_with(b"0x")
+            || find(rest, b"::").is_some() && spaces < 3
+            || find(rest, b".go:").is_some() && rest.ends_with(b"()");
     }
     // Go: `/usr/local/go/src/net/http/server.go:2109 +0x1f4`.
     if find(line, b".go:").is_some() && find(line, b" +0x").is_some() {

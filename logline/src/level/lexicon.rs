@@ -36,6 +36,20 @@ pub(super) enum Sense {
     /// Windows' result codes.
     Hresult,
     Unknown,
+    /// `debug`, `info`: the level's name, where it is put as one.
+    Stated,
+    /// `limit`, `quota`: what can be reached.
+    Bound,
+    Reached,
+    /// `expected`, and `got`, which tells that it came otherwise.
+    Expected,
+    Got,
+    /// `using`: behind a complaint and a comma, how the program goes on.
+    Instead,
+    /// `deny`: an event where a sandbox tells what it denied, else a setting.
+    Deny,
+    /// `line`: behind a file's name and ahead of a number, where a complaint belongs.
+    Line,
     /// `assertion`: what fails behind it ends the program.
     Assertion,
 }
@@ -79,7 +93,7 @@ const WORDS: &[(Sense, &str)] = &[
          unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused epipe \
          etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale unavailable \
          unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive inconsistent \
-         conflict retrying wrong bounced deferred bogus losing",
+         conflict retrying wrong bounced deferred bogus losing incorrect refusing flooding hang hung stall stalls",
     ),
     (
         Sense::Input,
@@ -100,16 +114,25 @@ const WORDS: &[(Sense, &str)] = &[
     ),
     (
         Sense::Mild,
-        "authentication login password handshake authenticate auth logon corrected authenticating recovered skipping negotiation probe health",
+        "authentication login password handshake authenticate auth logon corrected authenticating recovered skipping negotiation probe health \
+         logins su",
     ),
     (Sense::Client, "client clients"),
     (Sense::Hresult, "hresult"),
     (Sense::Unknown, "unknown"),
+    (Sense::Stated, "debug info"),
+    (Sense::Bound, "limit limits quota capacity"),
+    (Sense::Reached, "reached"),
+    (Sense::Expected, "expected"),
+    (Sense::Got, "got"),
+    (Sense::Instead, "using falling"),
+    (Sense::Deny, "deny"),
+    (Sense::Line, "line"),
     (Sense::Assertion, "assertion"),
 ];
 
 const STARTS: &str = "not doesn't didn't could can did no too giving gave call split never in by of segmentation core general kernel \
-                      timed connection broken went hung non break user already fatal expected";
+                      timed connection broken went hung non break user already fatal is are below above for";
 
 const THINGS: &str = "log logs logger logging handler handlers handling page pages message messages reporting reporter report reports \
                       code codes level levels rate rates response responses correction recovery detection detector counter counters \
@@ -203,13 +226,16 @@ pub(super) fn phrase(first: &[u8], second: &[u8], third: &[u8]) -> Option<Level>
             | b"readable" | b"writable",
         )
         | (b"doesn't" | b"didn't", b"exist")
-        | (b"no", b"such" | b"space" | b"passwd" | b"matching")
-        | (b"too", b"many")
+        | (
+            b"no",
+            b"such" | b"space" | b"passwd" | b"matching" | b"listening" | b"live" | b"healthy"
+            | b"usable",
+        )
+        | (b"too", b"many" | b"quickly" | b"often")
         | (b"giving" | b"gave", b"up")
         | (b"call", b"trace")
         | (b"split", b"brain")
-        | (b"non", b"existent")
-        | (b"expected", b"near" | b"got") => Level::Error,
+        | (b"non", b"existent") => Level::Error,
         (b"in", b"use") if first == b"already" => Level::Error,
         (b"by", b"signal")
             if matches!(first, b"killed" | b"terminated" | b"exited" | b"stopped") =>
@@ -225,8 +251,11 @@ pub(super) fn phrase(first: &[u8], second: &[u8], third: &[u8]) -> Option<Level>
         (
             b"not",
             b"permitted" | b"allowed" | b"supported" | b"responding" | b"available"
-            | b"implemented" | b"synced" | b"recommended" | b"authorised" | b"authorized",
+            | b"implemented" | b"synced" | b"recommended" | b"authorised" | b"authorized"
+            | b"match",
         )
+        | (b"doesn't" | b"didn't", b"match")
+        | (b"is" | b"are", b"down")
         | (b"did", b"not")
         | (b"timed", b"out")
         | (b"connection", b"reset")
@@ -237,7 +266,14 @@ pub(super) fn phrase(first: &[u8], second: &[u8], third: &[u8]) -> Option<Level>
         | (b"user", b"unknown")
         | (b"fatal", b"alert")
         | (b"too", b"long" | b"large" | b"old" | b"slow" | b"big" | b"small" | b"low" | b"high")
-        | (b"no", b"route" | b"response" | b"answer") => Level::Warn,
+        | (b"no", b"route" | b"response" | b"answer" | b"free") => Level::Warn,
+        (b"for", b"more") if first == b"blocked" => Level::Warn,
+        (b"in", b"sudoers") if first == b"not" => Level::Warn,
+        (b"below" | b"above", b"threshold" | b"minimum" | b"limit")
+            if matches!(first, b"is" | b"are" | b"fell" | b"dropped" | b"rose") =>
+        {
+            Level::Warn
+        }
         _ => return None,
     })
 }

@@ -82,6 +82,8 @@ pub(super) fn infer(message: &[u8], bare: bool) -> Option<Level> {
         }
     }
     match scan.worst {
+        // What is wrong with a line of a file keeps it from being read.
+        None | Some(Level::Warn) if scan.located => Some(Level::Error),
         Some(Level::Error) if scan.mild && !scan.named => Some(Level::Warn),
         other => other,
     }
@@ -102,6 +104,12 @@ struct Scan<'a> {
     negated: bool,
     /// `assertion` was read.
     asserted: bool,
+    /// `expected` was read.
+    expected: bool,
+    /// Something that can be reached was read: `limit`, `maximum`.
+    bounded: bool,
+    /// `: line 12: ` was read.
+    located: bool,
     last: Word,
     before_last: Word,
     words: u32,
@@ -162,6 +170,7 @@ impl Scan<'_> {
         if run.len() <= 3
             && run.iter().all(u8::is_ascii_digit)
             && run.iter().any(|c| *c != b'0')
+            && (self.byte(end) == b')' || start == 0 || self.byte(start - 1) != b'(')
             && self.exited()
         {
             self.raise(Level::Error);
@@ -190,13 +199,70 @@ impl Scan<'_> {
             && let Some(level) = phrase(self.before_last.lower(), self.last.lower(), word.lower())
         {
             self.mild |= word.lower() == b"in";
-            self.raise(level);
+            // The kernel outlives what it kills: `Out of memory: Killed process 12`.
+            let outlived = level == Level::Fatal && self.text[word.end..].starts_with(b": Kill");
+            self.raise(if outlived { Level::Error } else { level });
             self.negated = false;
             return;
         }
         match entry.sense {
             Sense::Silent => self.negated = false,
-            Sense::Negator => self.negated = true,
+            Sense::Negator => {
+                self.bounded |= matches!(word.lower(), b"max" | b"maximum");
+                self.negated = true;
+            }
+            Sense::Bound => {
+                self.bounded = true;
+                self.negated = false;
+            }
+            Sense::Reached => {
+                if self.last.lower() != b"not"
+                    && (self.bounded || self.last.lower() == b"connections")
+                {
+                    self.raise(Level::Warn);
+                }
+                self.negated = false;
+            }
+            Sense::Expected => self.expected = true,
+            Sense::Got => {
+                if self.expected {
+                    self.raise(Level::Error);
+                }
+            }
+            Sense::Instead => {
+                let apart = matches!(self.text[..word.start], [.., b',' | b';', b' ']);
+                self.mild |= apart || word.lower() == b"falling";
+                self.negated = false;
+            }
+            Sense::Deny => {
+                if self.sandboxed(word.end) {
+                    self.raise(Level::Warn);
+                }
+                self.negated = false;
+            }
+            Sense::Line => {
+                let rest = self.text.get(word.end + 1..).unwrap_or_default();
+                let digits = rest
+                    .iter()
+                    .take(9)
+                    .take_while(|c| c.is_ascii_digit())
+                    .count();
+                self.located |= digits > 0
+                    && self.byte(word.end) == b' '
+                    && rest[digits..].starts_with(b": ")
+                    && self.text[..word.start].ends_with(b": ");
+                self.negated = false;
+            }
+            Sense::Stated => {
+                if self.worst.is_none() && self.words < 12 && self.labels(word) {
+                    let debug = word.lower() == b"debug";
+                    // The kernel opens its reports of what hangs with `INFO: `.
+                    if debug || word.start > 0 {
+                        self.decided = Some(if debug { Level::Debug } else { Level::Info });
+                    }
+                }
+                self.negated = false;
+            }
             Sense::Adjective => {}
             Sense::Mild => {
                 self.mild = true;
@@ -328,6 +394,27 @@ impl Scan<'_> {
         }
     }
 
+    /// Whether the word is put as a name of the level: at the start or behind `name: `, and ahead of a colon.
+    fn labels(&self, word: &Word) -> bool {
+        self.text[word.end..].starts_with(b": ")
+            && (word.start == 0 || self.text[..word.start].ends_with(b": "))
+    }
+
+    /// `deny(1)`, `deny file-read-data`: Apple's sandbox and the operation that it denied.
+    fn sandboxed(&self, end: usize) -> bool {
+        const OPERATIONS: [&[u8]; 6] = [
+            b" file-",
+            b" mach-",
+            b" network-",
+            b" process-",
+            b" iokit-",
+            b" ipc-",
+        ];
+        let rest = &self.text[end..];
+        OPERATIONS.iter().any(|o| rest.starts_with(o))
+            || rest.first() == Some(&b'(') && rest.get(1).is_some_and(u8::is_ascii_digit)
+    }
+
     fn tell(&mut self, word: &Word, sense: Sense) {
         let next = self.byte(word.end);
         // The level's own name: `error: ...`, `ERROR ...`, but not OpenSSL's `error:0A000126:...`.
@@ -351,7 +438,10 @@ impl Scan<'_> {
             }
             Sense::Aborting => {
                 let rest = &self.text[word.end..];
-                if next != b' '
+                // `timeout, aborting`: that one request.
+                if matches!(self.last.lower(), b"timeout" | b"out") {
+                    self.raise(Level::Error);
+                } else if next != b' '
                     || rest.starts_with(b" now")
                     || self.words == 1 && !rest.starts_with(b" any")
                 {
@@ -361,7 +451,19 @@ impl Scan<'_> {
             Sense::Error => {
                 self.named |=
                     stated && matches!(word.lower(), b"error" | b"err" | b"critical" | b"severe");
-                self.raise(match self.last.lower() {
+                if word.lower() == b"error"
+                    && self.worst.is_none()
+                    && self.words < 12
+                    && self.labels(word)
+                {
+                    self.decided = Some(Level::Error);
+                }
+                let modal = if self.last.lower() == b"be" {
+                    &self.before_last
+                } else {
+                    &self.last
+                };
+                self.raise(match modal.lower() {
                     _ if self.asserted && word.lower().starts_with(b"fail") => Level::Fatal,
                     b"may" | b"might" | b"would" | b"could" | b"should" => Level::Warn,
                     _ => Level::Error,

@@ -52,7 +52,7 @@ pub struct Decision {
     pub rule: usize,
     /// Index of the category in the taxonomy: see [`RuleSet::categories`].
     pub category: usize,
-    /// The event's own level, or else the rule's, or none.
+    /// The level that the event states, or else the rule's, or none. A [`crate::sieve::Sieve`] asks the event's words before the rule's.
     pub level: Option<Level>,
     /// How sure, 0 to 1.
     pub confidence: f32,

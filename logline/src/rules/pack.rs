@@ -80,7 +80,7 @@ pub struct Rule {
     pub id: String,
     /// Index of its category in the taxonomy.
     pub category: usize,
-    /// The level of lines that state none.
+    /// The level of lines that state none and whose words tell none.
     pub level: Option<Level>,
     /// Higher goes first.
     pub priority: i32,

@@ -269,7 +269,7 @@ impl<'a> Walk<'a, '_> {
         if !self.levelled {
             let level = token::level_word(tail).is_some_and(|(_, _, case)| case == Case::Upper);
             return (found.qualified || gap > 1) && level
-                || found.qualified && bracket_level(tail).is_some()
+                || found.qualified && (bracket_level(tail).is_some() || numbered_level(tail))
                 || self.java_method(found, name, after);
         }
         // Windows' servicing log pads level and component: `, Info   CBS    message`.
@@ -325,6 +325,16 @@ impl<'a> Walk<'a, '_> {
 /// `org.apache.catalina.core.StandardService.startInternal`: a package in lower case, a class in camel case.
 fn is_java(found: Name, name: &[u8]) -> bool {
     found.dots >= 3 && name[0].is_ascii_lowercase() && name.iter().any(u8::is_ascii_uppercase)
+}
+
+/// Whether `[pid]: LEVEL` follows: Fail2ban pads its names before it.
+fn numbered_level(tail: &[u8]) -> bool {
+    let digits = token::digits(tail.get(1..).unwrap_or_default(), 10);
+    tail.first() == Some(&b'[')
+        && digits > 0
+        && tail.get(digits + 1..digits + 3) == Some(b"]:")
+        && token::level_word(&tail[token::skip(tail, digits + 3)..])
+            .is_some_and(|(_, _, case)| case == Case::Upper)
 }
 
 /// Whether ` - LEVEL` follows: Python's `time - name - LEVEL - message`.
