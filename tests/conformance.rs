@@ -104,7 +104,7 @@ fn a_verdict_is_the_same_alone_and_among_its_like() {
     for (line, among) in lines.iter().zip(&among) {
         assert_eq!(
             verdicts(std::slice::from_ref(line)),
-            [among.clone()],
+            std::slice::from_ref(among),
             "{line}"
         );
     }
