@@ -18,6 +18,12 @@ use super::residue::Question;
 const MAX_SHAPES: usize = 32_768;
 /// Events with more text are decided anew each time.
 const MAX_TEXT: usize = 4_096;
+/// After so many events it is seen how many had a known shape...
+const TRIAL: u32 = 1_024;
+/// ...and where fewer than one in so many had, as with lines full of names and hexadecimal ids, shapes are not taken...
+const WORTH: u32 = 3;
+/// ...for so many events.
+const PAUSE: u32 = 16 * TRIAL;
 /// A shape for which more rules have to be asked again is not worth keeping.
 const MAX_ASKED: usize = 8;
 
@@ -44,6 +50,11 @@ pub(super) struct Recall {
     shape: Vec<u8>,
     /// Where the texts end in it.
     texts_end: usize,
+    /// Events of this trial, and how many of them had a known shape.
+    tried: u32,
+    known: u32,
+    /// Events for which no shape is to be taken.
+    pause: u32,
 }
 
 impl Recall {
@@ -55,6 +66,10 @@ impl Recall {
         inside: Option<(usize, usize)>,
     ) -> Option<ShapeId> {
         if input.line.len() + input.message.len() + input.logger.map_or(0, <[u8]>::len) > MAX_TEXT {
+            return None;
+        }
+        if self.pause > 0 {
+            self.pause -= 1;
             return None;
         }
         if self.rules != rules {
@@ -96,8 +111,18 @@ impl Recall {
     }
 
     /// What is known of a shape.
-    pub(super) fn get(&self, id: ShapeId) -> Option<&Known> {
-        self.shapes.get(&id)
+    pub(super) fn get(&mut self, id: ShapeId) -> Option<&Known> {
+        let known = self.shapes.get(&id);
+        self.tried += 1;
+        self.known += u32::from(known.is_some());
+        if self.tried >= TRIAL {
+            if self.known < self.tried / WORTH {
+                self.pause = PAUSE;
+            }
+            self.tried = 0;
+            self.known = 0;
+        }
+        known
     }
 
     /// Keeps what was found out about a shape.
@@ -177,6 +202,33 @@ mod tests {
         assert_eq!(short(b"pid 4711, 10.0.0.12:80"), b"pid 0, 0.0.0.0:0");
         assert_eq!(short(b"12ab34"), b"0ab0");
         assert_eq!(short(b"none"), b"none");
+    }
+
+    #[test]
+    fn shapes_are_not_taken_while_hardly_any_is_known() {
+        let mut recall = Recall::default();
+        let mut taken = 0;
+        for n in 0..TRIAL + PAUSE {
+            // Letters, not digits: no two of these lines are alike.
+            let line: Vec<u8> = (0..32)
+                .map(|bit| if n >> bit & 1 == 1 { b'a' } else { b'b' })
+                .collect();
+            let input = RuleInput::of_line(&line);
+            if let Some(id) = recall.shape(1, &input, Some((0, line.len()))) {
+                taken += 1;
+                assert_eq!(recall.get(id), None);
+                recall.keep(id, None, &[]);
+            }
+        }
+        assert_eq!(taken, TRIAL);
+        let input = RuleInput::of_line(b"again and again");
+        let known = (0..10 * TRIAL).filter(|_| {
+            let id = recall.shape(1, &input, Some((0, 15))).expect("a shape");
+            let known = recall.get(id).is_some();
+            recall.keep(id, None, &[]);
+            known
+        });
+        assert_eq!(known.count() as u32, 10 * TRIAL - 1);
     }
 
     #[test]
