@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use logline::rules::did_you_mean;
+
 /// A configuration that cannot be used. Displays as `FILE:LINE:COLUMN: what is wrong` and, where one is known, a remedy.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -57,13 +59,13 @@ impl ConfigError {
                 field, expected, ..
             } => (
                 format!("unknown key `{field}`"),
-                Some(suggestion(field, expected)),
+                Some(did_you_mean(field, expected)),
             ),
             serde_saphyr::Error::SerdeUnknownVariant {
                 variant, expected, ..
             } => (
                 format!("`{variant}` is not allowed here"),
-                Some(suggestion(variant, expected)),
+                Some(did_you_mean(variant, expected)),
             ),
             other => (first_line(&other.to_string()), None),
         };
@@ -78,18 +80,4 @@ impl ConfigError {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn suggestion(name: &str, known: &[&str]) -> String {
-    let allowed = known.join(", ");
-    let nearest = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .min();
-    match nearest {
-        Some((distance, nearest)) if distance <= nearest.len().max(name.len()) / 2 => {
-            format!("did you mean `{nearest}`? Allowed are: {allowed}")
-        }
-        _ => format!("allowed are: {allowed}"),
-    }
 }

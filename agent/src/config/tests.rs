@@ -37,7 +37,7 @@ fn a_misspelt_key_is_told_with_its_place_and_the_nearest_name() {
     let message = error("log:\n  levle: debug\n");
     assert_eq!(
         message,
-        "logsieve.yaml:2:3: unknown key `levle`; did you mean `level`? Allowed are: level, format"
+        "logsieve.yaml:2:3: unknown key `levle`; did you mean `level`? allowed: level, format"
     );
 }
 

@@ -79,7 +79,8 @@ impl fmt::Display for PackError {
 impl std::error::Error for PackError {}
 
 /// The hint for a misspelt name: the nearest one, and all that are allowed.
-pub(super) fn did_you_mean(wrong: &str, allowed: &[&str]) -> String {
+#[must_use]
+pub fn did_you_mean(wrong: &str, allowed: &[&str]) -> String {
     let list = allowed.join(", ");
     match nearest(wrong, allowed.iter().copied()) {
         Some(word) => format!("did you mean `{word}`? allowed: {list}"),

@@ -27,6 +27,6 @@ mod test;
 
 pub use compile::KeyLiterals;
 pub use engine::{Decision, Explanation, RuleInput, RuleSet, Scratch};
-pub use error::{PackError, Problem};
+pub use error::{PackError, Problem, did_you_mean};
 pub use pack::{Category, Example, Pack, Rule, Scope, Taxonomy};
 pub use test::{Doubt, Failure, Miss, TestReport, Warning, Why, test_pack};
