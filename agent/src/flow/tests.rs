@@ -103,6 +103,7 @@ fn event_ids_are_the_stream_and_the_position() {
     let events = label(b"one\ntwo\n", 3, true);
     assert_eq!(events[0]["event_id"], "test:0");
     assert_eq!(events[1]["event_id"], "test:4");
+    assert_eq!(events[1]["source"], "test");
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn write_origin(host: &str, stream: &StreamInfo, event: &Labelled, out: &mut Vec
     let _ = write!(out, ":{}\"", event.start);
     field(",\"host\":\"", host, out);
     field(",\"stream\":\"", event.stream.as_str(), out);
+    field(",\"source\":\"", &stream.origin.name, out);
     if let Some(container) = &stream.origin.container {
         field(",\"container\":{\"id\":\"", &container.id, out);
         field(",\"name\":\"", &container.name, out);
