@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use logline::assemble::{Assembler, Limits, Span};
 use logline::decode::{self, Wrapper};
-use logline::event::Stream;
+use logline::event::{EventRef, Stream};
 use logline::header;
 use logline::level::{self, Level};
 use logline::rules::{RuleInput, RuleSet, Scratch};
@@ -152,6 +152,13 @@ fn decode(file: &[u8]) {
 }
 
 fn assemble(file: &[u8]) {
+    each_event(file, &mut |event| {
+        black_box(event);
+    });
+}
+
+/// Decodes and joins the whole file.
+fn each_event(file: &[u8], each: &mut dyn FnMut(EventRef<'_>)) {
     let mut assembler = Assembler::new(Limits::default());
     for (start, line) in lines(file) {
         let (fragment, _) = decode::decode(line, Wrapper::Auto);
@@ -159,13 +166,9 @@ fn assemble(file: &[u8]) {
             start: start as u64,
             end: (start + line.len() + 1) as u64,
         };
-        assembler.push(&fragment, span, 0, &mut |event| {
-            black_box(event);
-        });
+        assembler.push(&fragment, span, 0, each);
     }
-    assembler.finish(&mut |event| {
-        black_box(event);
-    });
+    assembler.finish(each);
 }
 
 fn flow(file: &[u8], rules: &Arc<RuleSet>, write: bool) {
@@ -202,18 +205,7 @@ impl Events {
             bytes: Vec::with_capacity(file.len() * 2),
             events: Vec::new(),
         };
-        let mut assembler = Assembler::new(Limits::default());
-        for (start, line) in lines(file) {
-            let (fragment, _) = decode::decode(line, Wrapper::Auto);
-            let span = Span {
-                start: start as u64,
-                end: (start + line.len() + 1) as u64,
-            };
-            assembler.push(&fragment, span, 0, &mut |event| {
-                all.keep(event.text, event.stream);
-            });
-        }
-        assembler.finish(&mut |event| all.keep(event.text, event.stream));
+        each_event(file, &mut |event| all.keep(event.text, event.stream));
         all
     }
 
