@@ -3,7 +3,7 @@
 //! `golden/assemble/*.in` are log files as the agent reads them (bare, CRI or Docker lines); `*.out` holds the events: `> ` before
 //! an event's first line on standard output, `! ` on standard error, `| ` before each further line. `UPDATE_GOLDEN=1` writes them.
 
-use logline::assemble::{Assembler, Limits, Span};
+use logline::assemble::{Assembler, CARRIED, Limits, RestoreError, Span};
 use logline::decode::{Wrapper, decode};
 use logline::event::{EventRef, Fragment, Stream};
 use logline::time::Timestamp;
@@ -345,6 +345,154 @@ proptest! {
         let whole_run = run(FREE, &fragments);
         prop_assert_eq!(texts(&events, Stream::Stdout), texts(&whole_run, Stream::Stdout));
     }
+
+    #[test]
+    fn a_restart_at_any_point_makes_the_same_events(
+        lines in lines(),
+        pieces in proptest::collection::vec((0_usize..12, -2_000..2_000_i64), 60),
+        stop in 0_usize..90,
+        tight in any::<bool>(),
+    ) {
+        let limits = Limits { max_bytes: 40, max_lines: 6, ..FREE };
+        let limits = if tight { limits } else { FREE };
+        let mut fragments = Vec::new();
+        let mut time_ms = 1_800_000_000_000_i64;
+        for ((second, text), (cut, step_ms)) in lines.iter().zip(&pieces) {
+            time_ms += step_ms.max(&0);
+            let timestamp = (*step_ms > -1_000).then_some(Timestamp(time_ms * 1_000_000));
+            let (first, rest) = text.split_at((*cut).min(text.len()));
+            let piece = |text, partial| Fragment { timestamp, ..fragment(stream(*second), text, partial) };
+            if !first.is_empty() {
+                fragments.push(piece(first, true));
+            }
+            fragments.push(piece(rest, false));
+        }
+        let stop = stop.min(fragments.len());
+        let run = |restart: bool| {
+            let mut events = Vec::new();
+            let mut assembler = Assembler::new(limits);
+            for (number, fragment) in fragments.iter().enumerate() {
+                if restart && number == stop {
+                    let mut saved = Vec::new();
+                    assembler.snapshot(&mut saved);
+                    assert_eq!(saved.is_empty(), !assembler.has_open());
+                    assembler = Assembler::restore(limits, &saved, 0).expect("a snapshot");
+                    let mut again = Vec::new();
+                    assembler.snapshot(&mut again);
+                    assert_eq!(again, saved);
+                    // A byte more, a byte less.
+                    if let Some(less) = saved.len().checked_sub(1).filter(|less| *less > 0) {
+                        assert!(Assembler::restore(limits, &saved[..less], 0).is_err());
+                        saved.push(0);
+                        assert!(Assembler::restore(limits, &saved, 0).is_err());
+                    }
+                }
+                let span = Span { start: number as u64, end: number as u64 + 1 };
+                assembler.push(fragment, span, 0, &mut |event| events.push((event.timestamp, own(event))));
+            }
+            assembler.finish(&mut |event| events.push((event.timestamp, own(event))));
+            events
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
+
+    #[test]
+    fn damaged_snapshots_are_errors_or_harmless(
+        lines in lines(),
+        noise in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        arbitrary in proptest::collection::vec(any::<u8>(), 0..80),
+        limits in (0_usize..100, any::<bool>()),
+    ) {
+        let mut assembler = Assembler::new(FREE);
+        for (number, fragment) in whole(&lines).iter().enumerate() {
+            let span = Span { start: number as u64, end: number as u64 + 1 };
+            assembler.push(fragment, span, 0, &mut |_| {});
+        }
+        let mut saved = Vec::new();
+        assembler.snapshot(&mut saved);
+        for (at, byte) in &noise {
+            if !saved.is_empty() {
+                let at = at.index(saved.len());
+                saved[at] = *byte;
+            }
+        }
+        let limits = Limits { max_bytes: limits.0, multiline: limits.1, ..FREE };
+        let headed: Vec<u8> = [1, arbitrary.first().copied().unwrap_or(0) & 15].into_iter().chain(arbitrary.clone()).collect();
+        for bytes in [&saved, &arbitrary, &headed] {
+            if let Ok(mut assembler) = Assembler::restore(limits, bytes, 0) {
+                assembler.mark_carried();
+                for fragment in whole(&lines) {
+                    assembler.push(&fragment, Span { start: 0, end: 1 }, 0, &mut |_| {});
+                }
+                assembler.finish(&mut |_| {});
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_an_error() {
+    let mut assembler = Assembler::new(FREE);
+    let span = Span { start: 0, end: 1 };
+    assembler.push(
+        &fragment(Stream::Stdout, b"open", false),
+        span,
+        0,
+        &mut |_| {},
+    );
+    let mut saved = Vec::new();
+    assembler.snapshot(&mut saved);
+    saved[0] += 1;
+    assert_eq!(
+        Assembler::restore(FREE, &saved, 0).err(),
+        Some(RestoreError::Version(2))
+    );
+    assert!(!Assembler::restore(FREE, &[], 0).expect("none").has_open());
+}
+
+#[test]
+fn waiting_starts_anew_after_a_restart() {
+    let mut assembler = Assembler::new(FREE);
+    let span = Span { start: 0, end: 1 };
+    let piece = fragment(Stream::Stderr, b"half", true);
+    assembler.push(&piece, span, 70_000, &mut |_| {});
+    let mut saved = Vec::new();
+    assembler.snapshot(&mut saved);
+    let restored = Assembler::restore(FREE, &saved, 5).expect("a snapshot");
+    assert_eq!(restored.deadline_ms(), Some(1_005));
+}
+
+#[test]
+fn an_event_over_a_rotation_says_that_it_began_in_the_file_before() {
+    let mut assembler = Assembler::new(FREE);
+    let mut events = Vec::new();
+    let mut push = |assembler: &mut Assembler, text: &[u8], partial, start| {
+        let span = Span {
+            start,
+            end: start + 10,
+        };
+        let fragment = fragment(Stream::Stdout, text, partial);
+        assembler.push(&fragment, span, 0, &mut |event| {
+            events.push((event.text.to_vec(), event.start, event.end));
+        });
+    };
+    push(&mut assembler, b"whole", false, 80);
+    push(&mut assembler, b"one ", true, 90);
+    assembler.mark_carried();
+    assert!(assembler.open_from().is_some_and(|at| at & CARRIED != 0));
+    let mut saved = Vec::new();
+    assembler.snapshot(&mut saved);
+    assert!(saved.len() < 60, "{}", saved.len());
+    let mut assembler = Assembler::restore(FREE, &saved, 0).expect("a snapshot");
+    push(&mut assembler, b"line", false, 0);
+    push(&mut assembler, b"next", false, 10);
+    assert_eq!(
+        events,
+        [
+            (b"whole".to_vec(), CARRIED | 80, CARRIED | 90),
+            (b"one line".to_vec(), CARRIED | 90, 10),
+        ]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::judge::{self, Step};
 use super::open::Open;
 use super::piece::Pieces;
+use super::saved::{self, Reader, RestoreError};
 use super::shape::{self, Shape};
 use super::{Limits, Span};
 use crate::event::{EventRef, Stream, boundary};
@@ -63,19 +64,22 @@ struct Event {
 
 impl Lane {
     pub(super) fn touch(&mut self, now_ms: u64) {
-        if self.event.is_none() && !self.pieces.is_open() {
+        if !self.is_open() {
             self.opened_ms = now_ms;
         }
         self.last_ms = now_ms;
     }
 
     pub(super) fn deadline_ms(&self, limits: &Limits) -> Option<u64> {
-        let open = self.event.is_some() || self.pieces.is_open();
         let age = limits.max_wait_ms.saturating_mul(MAX_AGE_WAITS);
-        open.then(|| {
+        self.is_open().then(|| {
             let idle = self.last_ms.saturating_add(limits.max_wait_ms);
             idle.min(self.opened_ms.saturating_add(age))
         })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open_parts() != 0
     }
 
     pub(super) fn open_from(&self) -> Option<u64> {
@@ -125,10 +129,15 @@ impl Lane {
     ) {
         if line.text.len() > limits.max_bytes {
             let kept = boundary(line.text, limits.max_bytes);
-            line.cut += (line.text.len() - kept) as u64;
+            line.cut = line.cut.saturating_add((line.text.len() - kept) as u64);
             line.text = &line.text[..kept];
         }
         if !limits.multiline {
+            // Open here only after a restart with joins that were on before it.
+            if self.event.is_some() {
+                self.release(limits, emit);
+                self.flush(false, emit);
+            }
             emit(EventRef {
                 timestamp: line.timestamp,
                 stream: self.stream,
@@ -239,8 +248,10 @@ impl Lane {
         let fits = self.fits(line.text.len(), limits);
         let Some(event) = &mut self.event else { return };
         if let Some(last) = self.held.last() {
-            event.lines += self.held.len() as u32;
-            event.cut += self.held.iter().map(|mark| mark.cut).sum::<u64>();
+            event.lines = event.lines.saturating_add(self.held.len() as u32);
+            for mark in &self.held {
+                event.cut = event.cut.saturating_add(mark.cut);
+            }
             event.span.end = last.span.end;
             event.last_timestamp = last.timestamp;
             event.len = self.text.len();
@@ -257,8 +268,8 @@ impl Lane {
         self.text.extend_from_slice(line.text);
         event.open.last_line_at(event.len + 1);
         event.len = self.text.len();
-        event.lines += 1;
-        event.cut += line.cut;
+        event.lines = event.lines.saturating_add(1);
+        event.cut = event.cut.saturating_add(line.cut);
         event.span.end = line.span.end;
         event.last_timestamp = line.timestamp;
     }
@@ -266,6 +277,10 @@ impl Lane {
     fn hold(&mut self, line: Line<'_>, shape: Shape) {
         let Some(event) = &mut self.event else { return };
         event.open.held(line.text, shape);
+        self.keep(line);
+    }
+
+    fn keep(&mut self, line: Line<'_>) {
         self.text.push(b'\n');
         let at = self.text.len();
         self.text.extend_from_slice(line.text);
@@ -317,6 +332,94 @@ impl Lane {
                 end: event.span.end,
             });
         }
+    }
+}
+
+/// What a restart keeps.
+impl Lane {
+    /// Bit 0: an event is open; bit 1: pieces are.
+    pub(super) fn open_parts(&self) -> u8 {
+        u8::from(self.event.is_some()) | u8::from(self.pieces.is_open()) << 1
+    }
+
+    /// Writes the parts that are open.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        if let Some(event) = &self.event {
+            saved::put_text(out, &self.text[..event.len]);
+            event.open.save(out);
+            saved::put(out, event.lines.into());
+            saved::put(out, event.cut);
+            saved::put_span(out, event.span);
+            saved::put_time(out, event.timestamp);
+            saved::put_time(out, event.last_timestamp);
+            saved::put(out, self.held.len() as u64);
+            for mark in &self.held {
+                saved::put_text(out, &self.text[mark.at..mark.end]);
+                saved::put(out, mark.cut);
+                saved::put_span(out, mark.span);
+                saved::put_time(out, mark.timestamp);
+            }
+        }
+        if self.pieces.is_open() {
+            self.pieces.save(out);
+        }
+    }
+
+    /// Reads what [`Lane::save`] wrote of these parts.
+    pub(super) fn load(
+        stream: Stream,
+        parts: u8,
+        reader: &mut Reader<'_>,
+        now_ms: u64,
+    ) -> Result<Self, RestoreError> {
+        let mut lane = Self {
+            stream,
+            opened_ms: now_ms,
+            last_ms: now_ms,
+            ..Self::default()
+        };
+        if parts & 1 != 0 {
+            let text = reader.text()?;
+            lane.text.extend_from_slice(text);
+            let event = Event {
+                open: Open::load(reader, text.len())?,
+                len: text.len(),
+                lines: reader.small()?,
+                cut: reader.number()?,
+                span: reader.span()?,
+                timestamp: reader.time()?,
+                last_timestamp: reader.time()?,
+            };
+            let held: u64 = reader.number()?;
+            if held != u64::from(event.open.held_lines()) {
+                return Err(RestoreError::Damaged);
+            }
+            lane.event = Some(event);
+            for _ in 0..held {
+                let line = Line {
+                    text: reader.text()?,
+                    cut: reader.number()?,
+                    span: reader.span()?,
+                    timestamp: reader.time()?,
+                };
+                lane.keep(line);
+            }
+        }
+        if parts & 2 != 0 {
+            lane.pieces = Pieces::load(reader)?;
+        }
+        Ok(lane)
+    }
+
+    /// Says of all positions that they lie in the file before.
+    pub(super) fn mark_carried(&mut self) {
+        if let Some(event) = &mut self.event {
+            saved::carry(&mut event.span);
+        }
+        for mark in &mut self.held {
+            saved::carry(&mut mark.span);
+        }
+        self.pieces.mark_carried();
     }
 }
 

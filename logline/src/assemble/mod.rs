@@ -12,11 +12,20 @@ mod judge;
 mod lane;
 mod open;
 mod piece;
+mod saved;
 mod shape;
 mod words;
 
 use crate::event::{EventRef, Fragment, Stream};
 use lane::{Lane, Line};
+use saved::Reader;
+
+pub use saved::RestoreError;
+
+/// The bit that [`Assembler::mark_carried`] sets in positions: they lie in the file before, not in the present one.
+///
+/// Real positions stay below it, as no file has 2^63 bytes.
+pub const CARRIED: u64 = 1 << 63;
 
 /// Bounds of the joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +144,66 @@ impl Assembler {
             .min()
     }
 
+    /// Whether anything is open: pieces of a line, an event, lines held behind it. An assembler with nothing open is as good
+    /// as a new one.
+    #[must_use]
+    pub fn has_open(&self) -> bool {
+        self.stdout.is_open() || self.stderr.is_open()
+    }
+
+    /// Appends to `out` everything that is open, in a form that [`restore`](Self::restore) reads; nothing at all if nothing
+    /// is open. Its length is that of the texts held (at most twice [`Limits::max_bytes`] for each output stream) and about
+    /// 30 bytes for each event, piece and held line. The limits and the clock are not part of it.
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        if !self.has_open() {
+            return;
+        }
+        out.push(saved::VERSION);
+        out.push(self.stdout.open_parts() | self.stderr.open_parts() << 2);
+        self.stdout.save(out);
+        self.stderr.save(out);
+    }
+
+    /// The assembler that a snapshot was taken of: what is pushed from here on makes the events that it would have made
+    /// there. `bytes` must be all that [`snapshot`](Self::snapshot) appended; none make a new assembler. Waiting starts anew
+    /// at `now_ms`. Limits that have become smaller hold for what comes next, not for what was already open.
+    ///
+    /// # Errors
+    /// For a version that is not known, and for bytes that no snapshot consists of.
+    pub fn restore(limits: Limits, bytes: &[u8], now_ms: u64) -> Result<Self, RestoreError> {
+        let mut assembler = Self::new(limits);
+        if bytes.is_empty() {
+            return Ok(assembler);
+        }
+        let mut reader = Reader::new(bytes);
+        let version = reader.byte()?;
+        if version != saved::VERSION {
+            return Err(RestoreError::Version(version));
+        }
+        let parts = reader.byte()?;
+        if parts == 0 || parts > 0b1111 {
+            return Err(RestoreError::Damaged);
+        }
+        assembler.stdout = Lane::load(Stream::Stdout, parts & 3, &mut reader, now_ms)?;
+        assembler.stderr = Lane::load(Stream::Stderr, parts >> 2, &mut reader, now_ms)?;
+        if !reader.is_empty() {
+            return Err(RestoreError::Damaged);
+        }
+        Ok(assembler)
+    }
+
+    /// The source goes on in another file, as after a rotation: sets [`CARRIED`] in every position held, so that of an event
+    /// that began in the file before and ends in the next one it can be told: its `start` has the bit, its `end` has not.
+    /// An event that lies wholly in the file before has it in both. Further files do not add to it: the bit only says "not in
+    /// the present one".
+    pub fn mark_carried(&mut self) {
+        self.stdout.mark_carried();
+        self.stderr.mark_carried();
+    }
+
     /// The lowest position of the source whose event has not left yet, if anything is open: a reader that starts again there,
-    /// with a new assembler, misses nothing (and gives again what other events lie beyond it).
+    /// with a new assembler, misses nothing (and gives again what other events lie beyond it). Positions in a file before
+    /// ([`CARRIED`]) count as the highest.
     #[must_use]
     pub fn open_from(&self) -> Option<u64> {
         let lanes = [&self.stdout, &self.stderr];

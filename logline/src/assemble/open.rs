@@ -3,10 +3,12 @@
 use super::block::{closes, ends_element, opens};
 use super::head::{self, Attach};
 use super::judge::Step;
+use super::saved::{self, Reader, RestoreError};
 use super::shape::{Indent, Shape, Sign};
 
 /// Lines that are held at most while it is not clear where they belong.
 const MAX_HELD: u32 = 32;
+
 /// How far the open event has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -140,7 +142,7 @@ impl Open {
 
     /// The line joins; `text` ends with all held lines and not yet with this one.
     pub(super) fn joined(&mut self, text: &[u8], line: &[u8], shape: Shape) {
-        self.lines += 1 + self.held_blanks + self.held_texts;
+        self.lines = self.lines.saturating_add(1 + self.held_lines());
         self.held_blanks = 0;
         self.held_texts = 0;
         self.held_word = false;
@@ -151,7 +153,7 @@ impl Open {
                 self.mode = Mode::Done;
             }
         }
-        self.brackets += u32::from(opens(line));
+        self.brackets = self.brackets.saturating_add(u32::from(opens(line)));
         if let Mode::Markup(at, len) = self.mode {
             self.mode = match self.root(text, at, len) {
                 Some([]) | None => markup(line, text.len() + 1),
@@ -195,8 +197,12 @@ impl Open {
         }
     }
 
+    pub(super) fn held_lines(&self) -> u32 {
+        self.held_blanks + self.held_texts
+    }
+
     pub(super) fn is_adjacent(&self) -> bool {
-        self.held_blanks + self.held_texts == 0
+        self.held_lines() == 0
     }
 
     pub(super) fn to(&mut self, mode: Mode) -> Step {
@@ -205,11 +211,147 @@ impl Open {
     }
 
     pub(super) fn hold_if(&self, may: bool) -> Step {
-        if may && self.held_blanks + self.held_texts < MAX_HELD {
+        if may && self.held_lines() < MAX_HELD {
             Step::Hold
         } else {
             Step::Begin
         }
+    }
+}
+
+/// What a restart keeps.
+impl Open {
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        out.push(code(self.mode));
+        if let Mode::Markup(at, len) = self.mode {
+            saved::put(out, at.into());
+            saved::put(out, len.into());
+        }
+        saved::put(out, self.brackets.into());
+        saved::put(out, self.lines.into());
+        saved::put(out, self.last as u64);
+        out.push(match self.attach {
+            None => 0,
+            Some((attach, headed)) => {
+                let attach = match attach {
+                    Attach::Closed => 1,
+                    Attach::Bare => 2,
+                    Attach::Calm => 3,
+                    Attach::Bad => 4,
+                };
+                attach << 1 | u8::from(headed)
+            }
+        });
+        out.push(match self.headed {
+            None => 0,
+            Some(headed) => 2 | u8::from(headed),
+        });
+        saved::put(out, self.held_blanks.into());
+        saved::put(out, self.held_texts.into());
+        out.push(u8::from(self.held_word));
+    }
+
+    /// Reads what [`Open::save`] wrote of an event of `len` bytes.
+    pub(super) fn load(reader: &mut Reader<'_>, len: usize) -> Result<Self, RestoreError> {
+        let mode = match reader.byte()? {
+            MARKUP => {
+                let (at, root): (u32, u32) = (reader.small()?, reader.small()?);
+                let end = at.checked_add(root).ok_or(RestoreError::Damaged)?;
+                if end as usize > len {
+                    return Err(RestoreError::Damaged);
+                }
+                Mode::Markup(at, root)
+            }
+            byte => PLAIN_MODES
+                .into_iter()
+                .find(|mode| code(*mode) == byte)
+                .ok_or(RestoreError::Damaged)?,
+        };
+        let open = Self {
+            mode,
+            next: mode,
+            brackets: reader.small()?,
+            lines: reader.small()?,
+            last: reader.small()?,
+            attach: match reader.byte()? {
+                0 => None,
+                code => {
+                    let attach = match code >> 1 {
+                        1 => Attach::Closed,
+                        2 => Attach::Bare,
+                        3 => Attach::Calm,
+                        4 => Attach::Bad,
+                        _ => return Err(RestoreError::Damaged),
+                    };
+                    Some((attach, code & 1 != 0))
+                }
+            },
+            headed: match reader.byte()? {
+                0 => None,
+                code @ (2 | 3) => Some(code == 3),
+                _ => return Err(RestoreError::Damaged),
+            },
+            held_blanks: reader.small()?,
+            held_texts: reader.small()?,
+            held_word: reader.flag()?,
+        };
+        let held = open.held_blanks.checked_add(open.held_texts);
+        if open.last > len || held.is_none_or(|held| held > MAX_HELD) {
+            return Err(RestoreError::Damaged);
+        }
+        Ok(open)
+    }
+}
+
+/// The code of [`Mode::Markup`], which has its place behind it.
+const MARKUP: u8 = u8::MAX;
+
+/// The modes that are their code alone.
+const PLAIN_MODES: [Mode; 19] = [
+    Mode::Plain,
+    Mode::Done,
+    Mode::Error,
+    Mode::Frames,
+    Mode::Python,
+    Mode::PythonEnd,
+    Mode::PythonChain,
+    Mode::Quote,
+    Mode::Quoted,
+    Mode::Panic,
+    Mode::Go,
+    Mode::RustHead,
+    Mode::Rust,
+    Mode::Excerpt,
+    Mode::Caret,
+    Mode::Report,
+    Mode::Essay,
+    Mode::Block,
+    Mode::Threads,
+];
+
+/// The code of a mode; none may change without the version.
+fn code(mode: Mode) -> u8 {
+    match mode {
+        Mode::Plain => 0,
+        Mode::Done => 1,
+        Mode::Error => 2,
+        Mode::Frames => 3,
+        Mode::Python => 4,
+        Mode::PythonEnd => 5,
+        Mode::PythonChain => 6,
+        Mode::Quote => 7,
+        Mode::Quoted => 8,
+        Mode::Panic => 9,
+        Mode::Go => 10,
+        Mode::RustHead => 11,
+        Mode::Rust => 12,
+        Mode::Excerpt => 13,
+        Mode::Caret => 14,
+        Mode::Report => 15,
+        Mode::Essay => 16,
+        Mode::Block => 17,
+        Mode::Threads => 18,
+        Mode::Markup(..) => MARKUP,
     }
 }
 

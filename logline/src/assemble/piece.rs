@@ -1,6 +1,7 @@
 //! Pieces of one line that the runtime cut: Docker's 16 KiB, CRI's `P`.
 
 use super::Span;
+use super::saved::{self, Reader, RestoreError};
 use crate::event::Fragment;
 use crate::time::Timestamp;
 
@@ -35,7 +36,11 @@ impl Pieces {
         let room = max_bytes.saturating_sub(self.text.len());
         let kept = fragment.text.len().min(room);
         self.text.extend_from_slice(&fragment.text[..kept]);
-        self.cut += (fragment.text.len() - kept) as u64 + fragment.cut_bytes;
+        let cut = (fragment.text.len() - kept) as u64;
+        self.cut = self
+            .cut
+            .saturating_add(cut)
+            .saturating_add(fragment.cut_bytes);
         // `\r` and `\n` are one line ending; a cut between them does not make the `\r` text.
         if !fragment.partial
             && fragment.text.is_empty()
@@ -61,6 +66,29 @@ impl Pieces {
     pub(super) fn reuse(&mut self, mut text: Vec<u8>) {
         text.clear();
         self.text = text;
+    }
+
+    /// Writes the line that is open.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        saved::put_text(out, &self.text);
+        saved::put(out, self.cut);
+        saved::put_span(out, self.span);
+        saved::put_time(out, self.timestamp);
+    }
+
+    /// Reads what [`Pieces::save`] wrote.
+    pub(super) fn load(reader: &mut Reader<'_>) -> Result<Self, RestoreError> {
+        Ok(Self {
+            text: reader.text()?.to_vec(),
+            cut: reader.number()?,
+            span: reader.span()?,
+            timestamp: reader.time()?,
+            open: true,
+        })
+    }
+
+    pub(super) fn mark_carried(&mut self) {
+        saved::carry(&mut self.span);
     }
 
     /// Gives back memory beyond `capacity` bytes. Nothing may be open.
