@@ -133,6 +133,7 @@ impl Worker {
                 origin,
                 wrapper,
                 file,
+                resumed: _,
                 follows: _,
             } => {
                 let id_text = match (&file, &origin.container) {

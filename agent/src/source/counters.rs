@@ -46,6 +46,12 @@ impl Gauge {
 pub struct Counters {
     /// Bytes sent to the flow from files.
     pub file_bytes: Counter,
+    /// Bytes of files that were there before a first start and are not read: what lies before the tail or the backlog's bound.
+    pub file_bytes_skipped: Counter,
+    /// Rotated files that were found again after a restart and read from where they were left.
+    pub files_remainders: Counter,
+    /// Bytes sent to the flow that were decompressed from files.
+    pub file_bytes_decompressed: Counter,
     /// Files that match, are regular and may be read: the streams that are followed now.
     pub files_known: Gauge,
     /// Descriptors of followed files that are open now.

@@ -62,6 +62,7 @@ fn run(
                 origin,
                 wrapper: Wrapper::Cri,
                 file: None,
+                resumed: None,
                 follows: None,
             },
         )?;

@@ -74,6 +74,10 @@ pub enum Message {
         wrapper: Wrapper,
         /// Which file it is, for files: what a position is kept under across restarts.
         file: Option<files::Identity>,
+        /// The [`files::Resume`] whose position this stream goes on from, by its identity: it is the same stream as then, and
+        /// what was open at that position is to be taken up. Its first `Bytes` begin at that position. A later one of the
+        /// same process never resumes the same position again.
+        resumed: Option<files::Identity>,
         /// The stream that had this file's name before it was rotated away: a line that a runtime split at the rotation goes
         /// on here. Its last bytes come before the first ones of this stream, unless its writer is late.
         follows: Option<SourceId>,

@@ -12,6 +12,21 @@ const COUNTERS: &[Row] = &[
         c.file_bytes.get()
     }),
     (
+        "source_file_bytes_skipped_total",
+        "Bytes before the tail or the backlog's bound, left out at a first start.",
+        |c| c.file_bytes_skipped.get(),
+    ),
+    (
+        "source_file_bytes_decompressed_total",
+        "Bytes read from compressed files.",
+        |c| c.file_bytes_decompressed.get(),
+    ),
+    (
+        "files_remainders_total",
+        "Rotated files read on from where they were left before a restart.",
+        |c| c.files_remainders.get(),
+    ),
+    (
         "source_docker_bytes_total",
         "Bytes read from the Docker engine.",
         |c| c.docker_bytes.get(),

@@ -65,6 +65,7 @@ fn run(
         origin: Arc::new(Origin::plain(Kind::Stdin, "stdin")),
         wrapper: config.wrapper,
         file: None,
+        resumed: None,
         follows: None,
     };
     if send(sender, opened).is_err() {

@@ -235,6 +235,7 @@ impl Task {
             origin: Arc::new(origin),
             wrapper: Wrapper::DockerApi(Stream::Stdout),
             file: None,
+            resumed: None,
             follows,
         };
         send(&self.shared.sender, message)

@@ -71,7 +71,7 @@ impl Follower {
         let resume = config
             .resume
             .iter()
-            .map(|resume| ((resume.file.device, resume.file.inode), *resume))
+            .map(|resume| ((resume.file.device, resume.file.inode), resume.clone()))
             .collect();
         Self {
             config,
@@ -272,6 +272,7 @@ impl Follower {
                             origin: Arc::new(origin),
                             wrapper,
                             file: Some(file),
+                            resumed: life.resumed.take(),
                             follows,
                         });
                     } else if file.marker != marker {

@@ -47,6 +47,8 @@ pub(super) struct Life {
     pub(super) identity: Identity,
     /// Who writes it, until the flow has been told.
     pub(super) unannounced: Option<(Origin, Wrapper)>,
+    /// The position from before that it goes on from.
+    pub(super) resumed: Option<Identity>,
     /// The next byte to read.
     pub(super) offset: u64,
     /// The last bytes before `offset`.
@@ -110,6 +112,7 @@ impl Life {
                 marker: Marker::of(&head),
             },
             unannounced: None,
+            resumed: None,
             offset: 0,
             seam: Vec::new(),
             file: Some(file),

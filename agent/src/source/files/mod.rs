@@ -14,7 +14,7 @@ mod tests;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use logline::decode::Wrapper;
 
@@ -32,8 +32,14 @@ pub struct Config {
     pub patterns: Patterns,
     /// Where to begin in files that are there at the start; files that appear later are read from their first byte.
     pub start_at: Start,
-    /// How far known files were read before; wins over `start_at`.
+    /// How far known files were read before; wins over `start_at`. Where there is any, this is no first start: files that
+    /// are not among them are read from their first byte.
     pub resume: Vec<Resume>,
+    /// At a first start, at most so many bytes before the end of each file are read (the tail of `start_at` may be less);
+    /// what lies before them is counted in [`Counters::file_bytes_skipped`].
+    pub max_backlog_bytes: Option<u64>,
+    /// At a first start, files that were written to last are read first; within a file the order is always its own.
+    pub newest_first: bool,
     /// How often all globs are walked and all files looked at, behind the kernel's events.
     pub rescan: Duration,
     /// How long a renamed or deleted file that gives nothing more is kept, because its writer may still have it open.
@@ -60,6 +66,8 @@ impl Config {
             patterns,
             start_at: Start::Beginning,
             resume: Vec::new(),
+            max_backlog_bytes: None,
+            newest_first: false,
             rescan: Duration::from_secs(10),
             linger: Duration::from_secs(5),
             grace: Duration::from_secs(2),
@@ -122,6 +130,16 @@ impl Marker {
         }
     }
 
+    /// The most bytes before a position that are hashed.
+    pub const SEAM: usize = 64;
+
+    /// The marker of the bytes just before a position: `bytes` end there, and of them at most the last [`Marker::SEAM`]
+    /// count.
+    #[must_use]
+    pub fn before(bytes: &[u8]) -> Self {
+        Self::of(&bytes[bytes.len().saturating_sub(Self::SEAM)..])
+    }
+
     /// Whether a file that begins with `head` can be the one that the marker was taken from.
     #[must_use]
     pub fn fits(&self, head: &[u8]) -> bool {
@@ -131,12 +149,41 @@ impl Marker {
 }
 
 /// How far a file was read before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// All positions that are known belong in [`Config::resume`], those of files that have ended as well, up to a bound of the
+/// keeper's choice (the oldest ended ones go first): they keep a rotated file that is met again, or its compressed copy, from
+/// being read twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// Which file.
+    /// Which file: the identity of the last [`Message::Opened`] or [`Message::Identified`] of its stream.
     pub file: Identity,
     /// The first byte not yet taken.
     pub offset: u64,
+    /// The stream was closed: the file was read to its end, at `offset`.
+    pub finished: bool,
+    /// [`Marker::before`] of the bytes just before `offset`, where they are known: it tells a file from another one that
+    /// begins alike.
+    pub seam: Option<Marker>,
+    /// [`Origin::name`] of its stream, the path at which the file was; empty where unknown. What was rotated away from there
+    /// is looked for in the same directory.
+    pub name: String,
+    /// When the position was kept, if known: a rotated file that was written to since then holds what has not been read.
+    pub at: Option<SystemTime>,
+}
+
+impl Resume {
+    /// A position in a file of which nothing else is known.
+    #[must_use]
+    pub fn new(file: Identity, offset: u64) -> Self {
+        Self {
+            file,
+            offset,
+            finished: false,
+            seam: None,
+            name: String::new(),
+            at: None,
+        }
+    }
 }
 
 /// Follows files on a thread of its own until a shutdown, or until the receiver is gone.

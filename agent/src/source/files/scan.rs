@@ -269,7 +269,7 @@ impl Follower {
             if matched.contains(&node) || self.by_node.contains_key(&node) {
                 continue;
             }
-            let Some(resume) = self.resume.get(&node).copied() else {
+            let Some(resume) = self.resume.get(&node).cloned() else {
                 continue;
             };
             let Ok(mut life) = Life::begin(file, &metadata, path.clone(), path.clone()) else {
@@ -278,6 +278,7 @@ impl Follower {
             if !life.matches(&resume, &metadata) || life.resume_at(resume.offset).is_err() {
                 continue;
             }
+            life.resumed = Some(resume.file);
             self.resume.remove(&node);
             if resume.offset == metadata.len() {
                 continue;
@@ -311,7 +312,10 @@ impl Follower {
         life.walk = self.walks;
         life.follows = follows;
         match self.resume.remove(&node(&metadata)) {
-            Some(resume) if life.matches(&resume, &metadata) => life.resume_at(resume.offset)?,
+            Some(resume) if life.matches(&resume, &metadata) => {
+                life.resume_at(resume.offset)?;
+                life.resumed = Some(resume.file);
+            }
             // Other files were known before: what is unknown among them is new.
             _ if first && self.config.resume.is_empty() => {
                 life.start_at(self.config.start_at, metadata.len())?;

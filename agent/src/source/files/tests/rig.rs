@@ -24,6 +24,7 @@ pub(super) struct Told {
     pub(super) origin: Arc<Origin>,
     pub(super) wrapper: Wrapper,
     pub(super) file: Identity,
+    pub(super) resumed: Option<Identity>,
     pub(super) follows: Option<SourceId>,
     pub(super) start: Option<u64>,
     pub(super) bytes: Vec<u8>,
@@ -207,12 +208,14 @@ impl Rig {
                 origin,
                 wrapper,
                 file,
+                resumed,
                 follows,
             } => {
                 let told = Told {
                     origin,
                     wrapper,
                     file: file.unwrap(),
+                    resumed,
                     follows,
                     start: None,
                     bytes: Vec::new(),

@@ -85,10 +85,7 @@ fn a_restart_goes_on_where_it_was_also_in_a_file_that_was_rotated_meanwhile() {
     let resume = rig
         .streams
         .values()
-        .map(|told| Resume {
-            file: told.file,
-            offset: told.bytes.len() as u64,
-        })
+        .map(|told| Resume::new(told.file, told.bytes.len() as u64))
         .collect();
     drop(rig);
     let path = |name: &str| dir.path().join(name);
@@ -112,6 +109,9 @@ fn a_restart_goes_on_where_it_was_also_in_a_file_that_was_rotated_meanwhile() {
     rig.until_bytes(expected.len());
     assert_eq!(rig.stream("remainder\n").1.start, Some(19));
     assert_eq!(rig.stream("after\n").1.start, Some(17));
+    for (text, resumed) in [("remainder\n", true), ("after\n", true), ("new\n", false)] {
+        assert_eq!(rig.stream(text).1.resumed.is_some(), resumed, "{text}");
+    }
     assert_eq!(
         rig.stream("quite another file, in the same inode\n")
             .1
