@@ -114,6 +114,7 @@ fn settings(config: &Checked) -> Settings {
     Settings {
         assemble: config.assemble,
         join: true,
+        keep_open: false,
         templates: template::Limits {
             max_templates: config.max_templates,
             ..template::Limits::default()

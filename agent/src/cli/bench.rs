@@ -19,10 +19,10 @@ use logline::time::TimeContext;
 
 use super::{PackArgument, output};
 use crate::config::PackChoice;
-use crate::flow::{Batch, Flow, Settings, StreamInfo};
+use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
 use crate::sink::encode::{Encode as _, Json};
-use crate::source::{Kind, Origin, SourceId};
+use crate::source::{Closed, Kind, Origin, SourceId};
 
 /// Bytes that the flow is given at once, as `classify` reads them.
 const CHUNK: usize = 256 * 1024;
@@ -178,7 +178,7 @@ fn flow(file: &[u8], rules: &Arc<RuleSet>, write: bool) {
         id: "bench".to_owned(),
         origin: Arc::new(Origin::plain(Kind::File, "bench")),
     };
-    flow.open(id, Arc::new(info), Wrapper::Auto);
+    flow.open(id, Opening::new(info, Place::Passing, Wrapper::Auto), 0);
     let mut batch = Batch::new(flow.labels());
     let encoder = Json::default();
     let mut out = Vec::new();
@@ -196,7 +196,7 @@ fn flow(file: &[u8], rules: &Arc<RuleSet>, write: bool) {
         }
         batch.clear();
     }
-    flow.close(id, 0, &mut batch);
+    flow.close(id, Closed::End, 0, &mut batch);
 }
 
 impl Events {

@@ -12,10 +12,10 @@ use super::input::{Input, Piece, Unreadable};
 use super::summary::Summary;
 use super::{Colour, Failed, InputArguments, PackArgument, output};
 use crate::config::PackChoice;
-use crate::flow::{Batch, Flow, Settings, StreamInfo};
+use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
 use crate::sink::encode::{Encode, Json, Pretty, Tsv};
-use crate::source::{Kind, Origin, SourceId};
+use crate::source::{Closed, Kind, Origin, SourceId};
 
 /// Events that are held back at the start, so that the templates have settled before their ids are printed.
 const WINDOW_EVENTS: usize = 65_536;
@@ -145,14 +145,12 @@ impl Work {
             reference: Some(input.written_at()),
             ..TimeContext::default()
         });
-        self.flow.open(
-            id,
-            Arc::new(StreamInfo {
-                id: input.name(),
-                origin,
-            }),
-            Wrapper::Auto,
-        );
+        let info = StreamInfo {
+            id: input.name(),
+            origin,
+        };
+        let opening = Opening::new(info, Place::Passing, Wrapper::Auto);
+        self.flow.open(id, opening, self.now_ms());
         let mut offset = 0;
         let read = input.read(&mut |piece| {
             match piece {
@@ -184,7 +182,8 @@ impl Work {
                 Ok(())
             }
         });
-        self.flow.close(id, self.now_ms(), &mut self.batch);
+        self.flow
+            .close(id, Closed::End, self.now_ms(), &mut self.batch);
         read
     }
 

@@ -8,6 +8,7 @@ use logline::template::{Template, TemplateId};
 use logline::time::Timestamp;
 
 use super::StreamInfo;
+use super::cursor::Cursor;
 use super::labels::Labels;
 use super::verdict::Verdict;
 use crate::escape::escape_json;
@@ -103,6 +104,8 @@ pub struct Batch {
     pub labels: Arc<Labels>,
     /// The events.
     pub events: Vec<Labelled>,
+    /// Where the streams stand that the events come from, and those that were read without giving any.
+    pub cursors: Vec<Cursor>,
     streams: Vec<Arc<StreamInfo>>,
     bytes: Vec<u8>,
 }
@@ -114,6 +117,7 @@ impl Batch {
         Self {
             labels,
             events: Vec::new(),
+            cursors: Vec::new(),
             streams: Vec::new(),
             bytes: Vec::new(),
         }
@@ -122,6 +126,7 @@ impl Batch {
     /// Takes everything out and keeps the memory.
     pub fn clear(&mut self) {
         self.events.clear();
+        self.cursors.clear();
         self.streams.clear();
         self.bytes.clear();
     }

@@ -77,7 +77,12 @@ impl Splitter {
         }
     }
 
-    fn is_holding(&self) -> bool {
+    /// Where the half line begins that is held, if one is.
+    pub(super) fn held_from(&self) -> Option<u64> {
+        self.is_holding().then_some(self.held_start)
+    }
+
+    pub(super) fn is_holding(&self) -> bool {
         !self.held.is_empty() || self.held_cut > 0
     }
 

@@ -4,9 +4,12 @@
 //! together; per event it asks the sieve. Everything here is bounded and nothing waits.
 
 mod batch;
+mod cursor;
 mod labels;
 mod lines;
+mod resume;
 mod stats;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -15,7 +18,6 @@ mod worker;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use logline::assemble::{Assembler, Span};
 use logline::decode::{self, Wrapper};
 use logline::event::{EventRef, Stream};
 use logline::rules::RuleSet;
@@ -24,13 +26,17 @@ use logline::template;
 use logline::time::TimeContext;
 
 pub use batch::{Batch, Labelled, Slice, TemplateText};
+pub use cursor::{Cursor, Place, Tally};
 pub use labels::{Labels, UNCLASSIFIED};
 pub use stats::Stats;
+pub use stream::Opening;
 pub use verdict::{Stage, Verdict};
 pub use worker::{Control, Ends, Worker};
 
-use crate::source::{Origin, SourceId};
-use lines::{Line, Splitter};
+use crate::source::{Closed, Origin, SourceId, docker, files};
+use lines::Line;
+use resume::Known;
+use stream::OpenStream;
 
 /// What a flow is set up with.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +49,8 @@ pub struct Settings {
     pub templates: template::Limits,
     /// What the times in the lines leave open.
     pub time: TimeContext,
+    /// What is unfinished at the end stays in the streams' cursors for the next run, where the stream can be read again.
+    pub keep_open: bool,
 }
 
 impl Default for Settings {
@@ -52,6 +60,7 @@ impl Default for Settings {
             join: true,
             templates: template::Limits::default(),
             time: TimeContext::default(),
+            keep_open: false,
         }
     }
 }
@@ -65,17 +74,13 @@ pub struct StreamInfo {
     pub origin: Arc<Origin>,
 }
 
-struct OpenStream {
-    info: Arc<StreamInfo>,
-    wrapper: Wrapper,
-    splitter: Splitter,
-    assembler: Assembler,
-}
-
 /// The middle of the agent. See the module's text.
 pub struct Flow {
     settings: Settings,
     streams: HashMap<SourceId, OpenStream>,
+    /// Streams whose cursor is to be kept with the next batch.
+    touched: Vec<SourceId>,
+    known: Known,
     labeller: Labeller,
 }
 
@@ -95,8 +100,15 @@ impl Flow {
         Self {
             settings,
             streams: HashMap::new(),
+            touched: Vec::new(),
+            known: Known::default(),
             labeller,
         }
+    }
+
+    /// What earlier runs knew: streams that are opened from now on go on where these cursors stand.
+    pub fn resume(&mut self, cursors: impl IntoIterator<Item = Cursor>) {
+        self.known = Known::new(cursors);
     }
 
     /// What the flow was set up with.
@@ -134,14 +146,27 @@ impl Flow {
     }
 
     /// A stream begins.
-    pub fn open(&mut self, id: SourceId, info: Arc<StreamInfo>, wrapper: Wrapper) {
-        let stream = OpenStream {
-            info,
-            wrapper,
-            splitter: Splitter::new(self.settings.assemble.max_bytes),
-            assembler: Assembler::new(self.settings.assemble),
+    pub fn open(&mut self, id: SourceId, opening: Opening, now_ms: u64) {
+        let resumed = opening.resumed;
+        let mut stream = OpenStream::new(opening, &self.settings.assemble);
+        let cursor = match stream.place {
+            Place::File { .. } => resumed.and_then(|file| self.known.file(&file)),
+            Place::Docker(_) => self.known.container(&stream.info.id),
+            Place::Passing => None,
         };
+        if let Some(cursor) = cursor {
+            stream.go_on(&cursor, now_ms);
+        }
         self.streams.insert(id, stream);
+    }
+
+    /// A file's beginning has grown to what tells it better from others.
+    pub fn identified(&mut self, id: SourceId, identity: files::Identity) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && let Place::File { file, .. } = &mut stream.place
+        {
+            *file = identity;
+        }
     }
 
     /// The next bytes of a stream, the first of them at `offset`. Completed events go to `batch`.
@@ -153,28 +178,48 @@ impl Flow {
         now_ms: u64,
         batch: &mut Batch,
     ) {
+        if self.streams.get(&id).is_some_and(OpenStream::is_fresh) {
+            self.begin(id, now_ms);
+        }
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let OpenStream {
-            info,
-            wrapper,
-            splitter,
-            assembler,
-        } = stream;
         let labeller = &mut self.labeller;
         let join = self.settings.join;
         labeller.stats.bytes += bytes.len() as u64;
+        if stream.touch() {
+            self.touched.push(id);
+        }
+        stream.took(offset, bytes);
+        let (splitter, mut parts) = stream.parts(join);
         splitter.push(offset, bytes, &mut |line| {
-            labeller.line(
-                info,
-                *wrapper,
-                &line,
-                join.then_some(&mut *assembler),
-                now_ms,
-                batch,
-            );
+            labeller.line(&mut parts, &line, now_ms, batch);
         });
+    }
+
+    /// The first bytes of a stream that no earlier run has read: it may go on with a line of the file before it.
+    fn begin(&mut self, id: SourceId, now_ms: u64) {
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        stream.begun = true;
+        self.known.tell_apart(&mut stream);
+        if let Some(before_id) = stream.follows
+            && let Some(before) = self.streams.get_mut(&before_id)
+        {
+            if stream.take_over(before) && before.touch() {
+                self.touched.push(before_id);
+            }
+        } else if let Some(cursor) = self.known.unfinished(&stream.info.origin.name) {
+            // The file before was read to its end by an earlier run.
+            let mut before = OpenStream::of(&cursor, &self.settings.assemble, now_ms);
+            stream.take_over(&mut before);
+            before.touch();
+            let before_id = SourceId::next();
+            self.streams.insert(before_id, before);
+            self.touched.push(before_id);
+        }
+        self.streams.insert(id, stream);
     }
 
     /// One frame of the Docker engine's API, which is a whole line or a piece of one.
@@ -182,7 +227,7 @@ impl Flow {
         &mut self,
         id: SourceId,
         stream: Stream,
-        span: Span,
+        position: docker::Position,
         bytes: &[u8],
         now_ms: u64,
         batch: &mut Batch,
@@ -192,54 +237,101 @@ impl Flow {
         };
         let labeller = &mut self.labeller;
         labeller.stats.bytes += bytes.len() as u64;
+        if open.touch() {
+            self.touched.push(id);
+        }
+        open.took_frame(position, bytes.len());
         let line = Line {
             bytes,
-            span,
+            span: stream::span_of(position),
             cut_bytes: 0,
         };
-        let assembler = self.settings.join.then_some(&mut open.assembler);
-        labeller.line(
-            &open.info,
-            Wrapper::DockerApi(stream),
-            &line,
-            assembler,
-            now_ms,
-            batch,
-        );
+        let (_, mut parts) = open.parts(self.settings.join);
+        parts.wrapper = Wrapper::DockerApi(stream);
+        labeller.line(&mut parts, &line, now_ms, batch);
     }
 
     /// Emits what has waited long enough at `now_ms` for a continuation.
     pub fn expire(&mut self, now_ms: u64, batch: &mut Batch) {
         let labeller = &mut self.labeller;
-        for stream in self.streams.values_mut() {
+        let touched = &mut self.touched;
+        self.streams.retain(|id, stream| {
             if stream
                 .assembler
                 .deadline_ms()
                 .is_some_and(|deadline| deadline <= now_ms)
             {
-                let info = &stream.info;
-                stream
-                    .assembler
-                    .expire(now_ms, &mut |event| labeller.event(info, &event, batch));
+                if stream.touch() {
+                    touched.push(*id);
+                }
+                let (assembler, mut parts) = stream.held();
+                assembler.expire(now_ms, &mut |event| {
+                    labeller.event(&mut parts, &event, batch)
+                });
+            }
+            let over = stream.ended.is_some() && !stream.assembler.has_open();
+            if over && stream.touched {
+                batch.cursors.push(stream.cursor());
+            }
+            !over
+        });
+        for cursor in self.known.given_up(now_ms) {
+            let mut stream = OpenStream::of(&cursor, &self.settings.assemble, now_ms);
+            self.labeller
+                .finish(&mut stream, self.settings.join, now_ms, batch);
+            batch.cursors.push(stream.cursor());
+        }
+    }
+
+    /// A stream has ended: its half line and its open events are emitted. A line in pieces whose file was rotated away waits
+    /// its time for the file that goes on with it.
+    pub fn close(&mut self, id: SourceId, reason: Closed, now_ms: u64, batch: &mut Batch) {
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        stream.ended = Some(reason);
+        let goes_on = matches!(reason, Closed::Rotated | Closed::Deleted | Closed::Vanished);
+        if goes_on && stream.assembler.has_pieces() && !stream.splitter.is_holding() {
+            if stream.touch() {
+                self.touched.push(id);
+            }
+            self.streams.insert(id, stream);
+            return;
+        }
+        self.labeller
+            .finish(&mut stream, self.settings.join, now_ms, batch);
+        batch.cursors.push(stream.cursor());
+    }
+
+    /// Emits what is open in every stream; what can be read again and is not whole stays for the next run, if there is to be
+    /// one ([`Settings::keep_open`]).
+    pub fn finish(&mut self, now_ms: u64, batch: &mut Batch) {
+        for (_, mut stream) in self.streams.drain() {
+            let again = self.settings.keep_open && stream.place != Place::Passing;
+            if !again || stream.ended.is_some() {
+                self.labeller
+                    .finish(&mut stream, self.settings.join, now_ms, batch);
+            } else if !stream.assembler.has_pieces() {
+                self.labeller.release(&mut stream, batch);
+            }
+            batch.cursors.push(stream.cursor());
+        }
+        self.touched.clear();
+    }
+
+    /// Adds to `batch` where the streams stand that it touched. Called when nothing more goes into it.
+    pub fn mark(&mut self, batch: &mut Batch) {
+        for id in self.touched.drain(..) {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                batch.cursors.push(stream.cursor());
             }
         }
     }
 
-    /// A stream has ended: its half line and its open events are emitted.
-    pub fn close(&mut self, id: SourceId, now_ms: u64, batch: &mut Batch) {
-        let Some(mut stream) = self.streams.remove(&id) else {
-            return;
-        };
-        self.labeller
-            .finish(&mut stream, self.settings.join, now_ms, batch);
-    }
-
-    /// Emits everything that is still open, in every stream.
-    pub fn finish(&mut self, now_ms: u64, batch: &mut Batch) {
-        for (_, mut stream) in self.streams.drain() {
-            self.labeller
-                .finish(&mut stream, self.settings.join, now_ms, batch);
-        }
+    /// Whether a stream was touched since the last [`mark`](Self::mark).
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     /// Fills in what is printed of the templates: the last thing before a batch is handed on, because templates may
@@ -262,23 +354,26 @@ struct Labeller {
 impl Labeller {
     fn line(
         &mut self,
-        info: &Arc<StreamInfo>,
-        wrapper: Wrapper,
+        parts: &mut stream::Parts<'_>,
         line: &Line<'_>,
-        assembler: Option<&mut Assembler>,
         now_ms: u64,
         batch: &mut Batch,
     ) {
         self.stats.lines += 1;
-        let (mut fragment, malformed) = decode::decode(line.bytes, wrapper);
+        let (mut fragment, malformed) = decode::decode(line.bytes, parts.wrapper);
         if let Some(reason) = malformed {
             self.stats.malformed(reason);
+            parts.tally.malformed += 1;
         }
         fragment.cut_bytes += line.cut_bytes;
-        match assembler {
-            Some(assembler) => assembler.push(&fragment, line.span, now_ms, &mut |event| {
-                self.event(info, &event, batch);
-            }),
+        match parts.assembler.take() {
+            Some(assembler) => {
+                parts.line(!fragment.partial);
+                assembler.push(&fragment, line.span, now_ms, &mut |event| {
+                    self.event(parts, &event, batch);
+                });
+                parts.assembler = Some(assembler);
+            }
             None => {
                 fragment.cut_to(self.max_bytes);
                 let event = EventRef {
@@ -287,36 +382,30 @@ impl Labeller {
                     text: &fragment.text,
                     lines: 1,
                     cut_bytes: fragment.cut_bytes,
-                    partial: fragment.partial,
+                    partial: false,
                     start: line.span.start,
                     end: line.span.end,
                 };
-                self.event(info, &event, batch);
+                parts.line(true);
+                self.event(parts, &event, batch);
             }
         }
     }
 
     fn finish(&mut self, stream: &mut OpenStream, join: bool, now_ms: u64, batch: &mut Batch) {
-        let OpenStream {
-            info,
-            wrapper,
-            splitter,
-            assembler,
-        } = stream;
-        splitter.finish(&mut |line| {
-            self.line(
-                info,
-                *wrapper,
-                &line,
-                join.then_some(&mut *assembler),
-                now_ms,
-                batch,
-            );
-        });
-        assembler.finish(&mut |event| self.event(info, &event, batch));
+        let (splitter, mut parts) = stream.parts(join);
+        splitter.finish(&mut |line| self.line(&mut parts, &line, now_ms, batch));
+        self.release(stream, batch);
     }
 
-    fn event(&mut self, info: &Arc<StreamInfo>, event: &EventRef<'_>, batch: &mut Batch) {
+    /// Emits what a stream's assembler holds.
+    fn release(&mut self, stream: &mut OpenStream, batch: &mut Batch) {
+        let (assembler, mut parts) = stream.held();
+        assembler.finish(&mut |event| self.event(&mut parts, &event, batch));
+    }
+
+    fn event(&mut self, parts: &mut stream::Parts<'_>, event: &EventRef<'_>, batch: &mut Batch) {
+        let info = parts.info;
         let container = info.origin.container.as_ref();
         let source = Source {
             stream: event.stream,
@@ -355,6 +444,7 @@ impl Labeller {
             cut_bytes: event.cut_bytes,
             start: event.start,
         };
+        parts.event(event);
         self.stats.event(&labelled);
         batch.events.push(labelled);
     }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use logline::assemble::Span;
 use logline::level::Level;
 use logline::rules::RuleSet;
 use logline::time::TimeContext;
 
-use super::{Batch, Flow, Stage, StreamInfo};
+use super::{Batch, Flow, Opening, Place, Stage, StreamInfo};
 use crate::source::{Message, docker};
 use crate::telemetry::{Metrics, clock};
 
@@ -20,6 +19,9 @@ const MAX_EVENTS: usize = 2_048;
 const MAX_BYTES: usize = 1024 * 1024;
 /// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often streams that give no events have their cursors kept.
+const CURSORS_EVERY: Duration = Duration::from_secs(1);
 
 /// While messages wait, open events are given so many times their waiting time more.
 const BEHIND_FACTOR: u64 = 9;
@@ -54,6 +56,7 @@ pub struct Worker {
     batch: Batch,
     /// Events since the batch was begun may wait no longer than until then.
     next_tick: Instant,
+    last_hand_on: Instant,
 }
 
 /// The receiver of the batches is gone: the output has ended, and so does the flow.
@@ -75,6 +78,7 @@ impl Worker {
             started,
             batch,
             next_tick: started + TICK,
+            last_hand_on: started,
         }
     }
 
@@ -133,25 +137,34 @@ impl Worker {
                 origin,
                 wrapper,
                 file,
-                resumed: _,
-                follows: _,
+                resumed,
+                follows,
             } => {
-                let id_text = match (&file, &origin.container) {
-                    (Some(file), _) => format!(
-                        "{:x}-{:x}-{:016x}",
-                        file.device, file.inode, file.marker.hash
+                let (name, place) = match (file, &origin.container) {
+                    (Some(file), _) => (
+                        format!(
+                            "{:x}-{:x}-{:016x}",
+                            file.device, file.inode, file.marker.hash
+                        ),
+                        Place::File {
+                            file,
+                            offset: 0,
+                            seam: None,
+                        },
                     ),
-                    (None, Some(container)) => container.id.clone(),
-                    (None, None) => origin.name.clone(),
+                    (None, Some(container)) => {
+                        let position = docker::Position::default();
+                        (container.id.clone(), Place::Docker(position))
+                    }
+                    (None, None) => (origin.name.clone(), Place::Passing),
                 };
-                self.flow.open(
-                    id,
-                    Arc::new(StreamInfo {
-                        id: id_text,
-                        origin,
-                    }),
-                    wrapper,
-                );
+                let info = StreamInfo { id: name, origin };
+                let opening = Opening {
+                    resumed,
+                    follows,
+                    ..Opening::new(info, place, wrapper)
+                };
+                self.flow.open(id, opening, now_ms);
             }
             Message::Bytes { id, offset, bytes } => {
                 self.flow.bytes(id, offset, &bytes, now_ms, &mut self.batch);
@@ -162,13 +175,14 @@ impl Worker {
                 bytes,
                 position,
             } => {
-                let span = span_of(position);
                 self.flow
-                    .record(id, stream, span, &bytes, now_ms, &mut self.batch);
+                    .record(id, stream, position, &bytes, now_ms, &mut self.batch);
             }
             // Event ids keep the name that the file had when it was opened.
-            Message::Identified { .. } => {}
-            Message::Closed { id, .. } => self.flow.close(id, now_ms, &mut self.batch),
+            Message::Identified { id, file } => self.flow.identified(id, file),
+            Message::Closed { id, reason } => {
+                self.flow.close(id, reason, now_ms, &mut self.batch);
+            }
         }
     }
 
@@ -186,9 +200,13 @@ impl Worker {
 
     fn hand_on(&mut self) -> Result<(), SinkGone> {
         self.publish();
-        if self.batch.events.is_empty() {
+        // A stream that moved without an event is no haste.
+        let moved = self.flow.has_moved() && self.last_hand_on.elapsed() >= CURSORS_EVERY;
+        if self.batch.events.is_empty() && self.batch.cursors.is_empty() && !moved {
             return Ok(());
         }
+        self.last_hand_on = Instant::now();
+        self.flow.mark(&mut self.batch);
         self.flow.settle(&mut self.batch);
         let mut next = self
             .ends
@@ -240,15 +258,5 @@ impl Worker {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// The engine's streams have no byte offsets; the frame's second and its number in that second grow like one.
-fn span_of(position: docker::Position) -> Span {
-    // One container writes hardly two frames in one nanosecond, and equal ones are told apart.
-    let start = u64::try_from(position.last_ns).unwrap_or_default() + u64::from(position.repeats);
-    Span {
-        start,
-        end: start + 1,
     }
 }

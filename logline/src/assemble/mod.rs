@@ -151,6 +151,12 @@ impl Assembler {
         self.stdout.is_open() || self.stderr.is_open()
     }
 
+    /// Whether pieces of a line were pushed whose end has not come.
+    #[must_use]
+    pub fn has_pieces(&self) -> bool {
+        self.stdout.pieces.is_open() || self.stderr.pieces.is_open()
+    }
+
     /// Appends to `out` everything that is open, in a form that [`restore`](Self::restore) reads; nothing at all if nothing
     /// is open. Its length is that of the texts held (at most twice [`Limits::max_bytes`] for each output stream) and about
     /// 30 bytes for each event, piece and held line. The limits and the clock are not part of it.
