@@ -96,6 +96,11 @@ impl Sieve {
         &self.templates
     }
 
+    /// The same, to take up what an earlier run knew.
+    pub fn templates_mut(&mut self) -> &mut Table {
+        &mut self.templates
+    }
+
     /// Judges by other rules from now on.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.rules = rules;

@@ -364,3 +364,27 @@ fn a_nul_beside_a_value_is_not_taken_for_the_value() {
         assert_eq!(back, message);
     }
 }
+
+#[test]
+fn what_merges_took_away_is_told_once_and_leads_to_the_template_of_today() {
+    let mut table = Table::new(Limits::default());
+    let names = [
+        "anna", "berta", "carla", "dora", "emma", "frieda", "gerda", "helga",
+    ];
+    for _ in 0..4 {
+        for name in names {
+            table.observe(format!("session of user {name} was opened by the gate").as_bytes());
+        }
+    }
+    let renamed = table.take_renamed();
+    assert!(!renamed.is_empty());
+    let live: Vec<TemplateId> = table.iter().map(|(_, template)| template.id).collect();
+    for (before, now) in renamed {
+        assert!(live.contains(&now) && !live.contains(&before));
+        assert_eq!(
+            table.resolve(before).map(|index| table.get(index).id),
+            Some(now)
+        );
+    }
+    assert!(table.take_renamed().is_empty());
+}

@@ -106,6 +106,8 @@ pub struct Batch {
     pub events: Vec<Labelled>,
     /// Where the streams stand that the events come from, and those that were read without giving any.
     pub cursors: Vec<Cursor>,
+    /// Templates that merged into others: the id from before, and the one that their messages have now.
+    pub renamed: Vec<(TemplateId, TemplateId)>,
     streams: Vec<Arc<StreamInfo>>,
     bytes: Vec<u8>,
 }
@@ -118,6 +120,7 @@ impl Batch {
             labels,
             events: Vec::new(),
             cursors: Vec::new(),
+            renamed: Vec::new(),
             streams: Vec::new(),
             bytes: Vec::new(),
         }
@@ -127,6 +130,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.events.clear();
         self.cursors.clear();
+        self.renamed.clear();
         self.streams.clear();
         self.bytes.clear();
     }

@@ -22,7 +22,7 @@ use logline::decode::{self, Wrapper};
 use logline::event::{EventRef, Stream};
 use logline::rules::RuleSet;
 use logline::sieve::{Sieve, Source};
-use logline::template;
+use logline::template::{self, TemplateId};
 use logline::time::TimeContext;
 
 pub use batch::{Batch, Labelled, Slice, TemplateText};
@@ -109,6 +109,23 @@ impl Flow {
     /// What earlier runs knew: streams that are opened from now on go on where these cursors stand.
     pub fn resume(&mut self, cursors: impl IntoIterator<Item = Cursor>) {
         self.known = Known::new(cursors);
+    }
+
+    /// Takes up the templates of earlier runs by their texts and counts, and the ids of those that merged into others.
+    pub fn adopt<'a>(
+        &mut self,
+        templates: impl IntoIterator<Item = (&'a str, u64)>,
+        renamed: impl IntoIterator<Item = (TemplateId, TemplateId)>,
+    ) {
+        let table = self.labeller.sieve.templates_mut();
+        for (text, count) in templates {
+            table.adopt(text, count);
+        }
+        for (before, now) in renamed {
+            if let Some(index) = table.resolve(now) {
+                table.adopt_alias(before, index);
+            }
+        }
     }
 
     /// What the flow was set up with.
@@ -266,7 +283,7 @@ impl Flow {
                 }
                 let (assembler, mut parts) = stream.held();
                 assembler.expire(now_ms, &mut |event| {
-                    labeller.event(&mut parts, &event, batch)
+                    labeller.event(&mut parts, &event, batch);
                 });
             }
             let over = stream.ended.is_some() && !stream.assembler.has_open();
@@ -317,6 +334,7 @@ impl Flow {
             batch.cursors.push(stream.cursor());
         }
         self.touched.clear();
+        self.mark(batch);
     }
 
     /// Adds to `batch` where the streams stand that it touched. Called when nothing more goes into it.
@@ -326,6 +344,8 @@ impl Flow {
                 batch.cursors.push(stream.cursor());
             }
         }
+        let renamed = self.labeller.sieve.templates_mut().take_renamed();
+        batch.renamed.extend(renamed);
     }
 
     /// Whether a stream was touched since the last [`mark`](Self::mark).

@@ -56,6 +56,8 @@ pub struct Table {
     live: usize,
     text_bytes: usize,
     stats: Stats,
+    /// Ids that merges have taken away since somebody asked, and the rows they lead to. Bounded like the aliases.
+    renamed: Vec<(TemplateId, u32)>,
     masked: Masked,
     slots: Vec<Span>,
     words: Vec<u32>,
@@ -85,6 +87,7 @@ impl Table {
             live: 0,
             text_bytes: 0,
             stats: Stats::default(),
+            renamed: Vec::new(),
             masked: Masked::new(),
             slots: Vec::new(),
             words: Vec::new(),
@@ -189,6 +192,14 @@ impl Table {
             let index = self.root(index) as u32;
             insert(&mut self.ids, id.0, index);
         }
+    }
+
+    /// The ids that merges have taken away since the last call, each with the id that its messages have now: what is to
+    /// be kept for [`adopt_alias`](Self::adopt_alias) in a later run.
+    pub fn take_renamed(&mut self) -> Vec<(TemplateId, TemplateId)> {
+        let renamed = std::mem::take(&mut self.renamed);
+        let now = |(id, index)| (id, self.get(index as usize).id);
+        renamed.into_iter().map(now).collect()
     }
 
     /// What the table has done and holds.
@@ -469,6 +480,9 @@ impl Table {
         for member in &members {
             let row = &mut self.rows[*member as usize];
             count += std::mem::take(&mut row.template.count);
+            if row.template.id.0 != hash {
+                self.renamed.push((row.template.id, root as u32));
+            }
             self.text_bytes = self
                 .text_bytes
                 .saturating_sub(row.template.text.len() + row.words.len() * 4);
