@@ -21,7 +21,7 @@ use super::{PackArgument, output};
 use crate::config::PackChoice;
 use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
-use crate::sink::encode::{Encode as _, Json};
+use crate::sink::encode::{Encode as _, Json, Outgoing};
 use crate::source::{Closed, Kind, Origin, SourceId};
 
 /// Bytes that the flow is given at once, as `classify` reads them.
@@ -180,7 +180,7 @@ fn flow(file: &[u8], rules: &Arc<RuleSet>, write: bool) {
     };
     flow.open(id, Opening::new(info, Place::Passing, Wrapper::Auto), 0);
     let mut batch = Batch::new(flow.labels());
-    let encoder = Json::default();
+    let mut encoder = Json::default();
     let mut out = Vec::new();
     let mut offset = 0;
     for chunk in file.chunks(CHUNK) {
@@ -189,7 +189,7 @@ fn flow(file: &[u8], rules: &Arc<RuleSet>, write: bool) {
         flow.settle(&mut batch);
         if write {
             for event in &batch.events {
-                encoder.encode(&batch, event, &mut out);
+                encoder.encode(&Outgoing::plain(&batch, event), &mut out);
             }
             black_box(&out);
             out.clear();

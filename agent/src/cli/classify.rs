@@ -14,7 +14,7 @@ use super::{Colour, Failed, InputArguments, PackArgument, output};
 use crate::config::PackChoice;
 use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
-use crate::sink::encode::{Encode, Json, Pretty, Tsv};
+use crate::sink::encode::{Encode, Json, Outgoing, Pretty, Tsv};
 use crate::source::{Closed, Kind, Origin, SourceId};
 
 /// Events that are held back at the start, so that the templates have settled before their ids are printed.
@@ -237,7 +237,7 @@ impl Printer {
         match self {
             Self::Events { encoder, out } => {
                 for event in &batch.events {
-                    encoder.encode(batch, event, out);
+                    encoder.encode(&Outgoing::plain(batch, event), out);
                     if out.len() >= OUTPUT_BYTES {
                         std::io::stdout().write_all(out)?;
                         out.clear();

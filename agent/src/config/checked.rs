@@ -7,7 +7,8 @@ use std::time::Duration;
 use logline::assemble;
 
 use super::error::ConfigError;
-use super::raw::{LogFormat, LogLevel, Raw, Sources, StdoutFormat};
+use super::raw::{LogFormat, LogLevel, Raw, Sources};
+use super::sinks::{self, Sink, StdoutFormat, To};
 
 /// Which pack decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub struct Checked {
     pub pack: PackChoice,
     /// Bound of the template table.
     pub max_templates: usize,
-    /// How standard output is written, if it is.
-    pub stdout: Option<StdoutFormat>,
+    /// Where labelled events go.
+    pub sinks: Vec<Sink>,
     /// The metrics and health listener, if there is one.
     pub telemetry: Option<Telemetry>,
     /// Least severe level of the agent's own log.
@@ -89,6 +90,15 @@ impl Checked {
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
         let raw = Raw::parse(text).map_err(|error| ConfigError::yaml(name, &error))?;
         check(name, raw)
+    }
+
+    /// How standard output is written, if it is.
+    #[must_use]
+    pub fn stdout(&self) -> Option<StdoutFormat> {
+        self.sinks.iter().find_map(|sink| match sink.to {
+            To::Stdout(format) => Some(format),
+            _ => None,
+        })
     }
 }
 
@@ -140,7 +150,7 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
         max_templates: raw.classify.max_templates,
-        stdout: raw.sinks.stdout.enabled.then_some(raw.sinks.stdout.format),
+        sinks: sinks::check(name, raw.sinks)?,
         telemetry: telemetry(name, &raw.telemetry)?,
         log_level: raw.log.level,
         log_format: raw.log.format,

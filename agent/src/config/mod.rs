@@ -1,6 +1,7 @@
 //! The configuration: [`raw`] is what was written, [`Checked`] is what the rooms take.
 
 pub mod raw;
+pub mod sinks;
 
 mod checked;
 mod error;

@@ -1,6 +1,10 @@
 //! The configuration as it is written: every key optional, unknown keys refused.
 
+pub mod sinks;
+
 use serde::Deserialize;
+
+pub use sinks::{Sink, Sinks};
 
 /// Declares a section twice: the full one that `default.yaml` fills, and the partial one that a user's file fills.
 macro_rules! section {
@@ -52,7 +56,7 @@ section! {
         /// What the lines are about.
         classify: Classify / PartialClassify,
         /// Where labelled events go.
-        sinks: Sinks / PartialSinks,
+        sinks: Sinks / Sinks,
         /// Metrics and health.
         telemetry: Telemetry / PartialTelemetry,
         /// The agent's own log.
@@ -134,24 +138,6 @@ section! {
 }
 
 section! {
-    /// Where labelled events go.
-    Sinks / PartialSinks {} nested {
-        /// Standard output.
-        stdout: Stdout / PartialStdout,
-    }
-}
-
-section! {
-    /// Standard output.
-    Stdout / PartialStdout {
-        /// Whether it is written.
-        enabled: bool,
-        /// How an event is written.
-        format: StdoutFormat,
-    }
-}
-
-section! {
     /// Metrics and health.
     Telemetry / PartialTelemetry {
         /// `ADDRESS:PORT`, or empty for none.
@@ -195,20 +181,6 @@ pub enum StartAt {
     End,
     /// A bounded stretch before its end.
     Tail,
-}
-
-/// How an event is written to standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StdoutFormat {
-    /// Pretty on a terminal, JSON elsewhere.
-    Auto,
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Pretty,
-    /// Tab-separated.
-    Tsv,
 }
 
 /// Levels of the agent's own log.

@@ -1,3 +1,5 @@
+mod sinks;
+
 use super::{Checked, PackChoice};
 
 fn error(text: &str) -> String {

@@ -4,7 +4,7 @@ use logline::decode::Wrapper;
 use logline::rules::{Pack, RuleSet};
 
 use super::{Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
-use crate::sink::encode::{Encode, Json};
+use crate::sink::encode::{Encode, Json, Outgoing};
 use crate::source::{Closed, Kind, Origin, SourceId, files};
 
 const PACK: &str = "version: 1
@@ -58,7 +58,7 @@ fn label(text: &[u8], chunk: usize, join: bool) -> Vec<serde_json::Value> {
         Json {
             host: Some("host".to_owned()),
         }
-        .encode(&batch, event, &mut out);
+        .encode(&Outgoing::plain(&batch, event), &mut out);
     }
     let lines = out
         .split(|byte| *byte == b'\n')

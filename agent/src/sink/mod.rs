@@ -2,6 +2,7 @@
 
 pub mod encode;
 mod stdout;
+pub mod transport;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::thread::JoinHandle;
 
 use encode::{Encode, Json, Pretty, Tsv};
 
-use crate::config::raw::StdoutFormat;
+use crate::config::sinks::StdoutFormat;
 use crate::flow::Batch;
 use crate::telemetry::Metrics;
 

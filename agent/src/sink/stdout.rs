@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 
-use super::encode::Encode;
+use super::encode::{Encode, Outgoing};
 use crate::flow::Batch;
 use crate::telemetry::Metrics;
 
@@ -23,7 +23,7 @@ pub(super) const NAME: &str = "stdout";
 pub(super) fn spawn(
     batches: Receiver<Batch>,
     used: Sender<Batch>,
-    encoder: Box<dyn Encode + Send>,
+    mut encoder: Box<dyn Encode + Send>,
     mut out: Box<dyn Write + Send>,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
@@ -34,7 +34,7 @@ pub(super) fn spawn(
             for mut batch in batches {
                 let mut written = 0;
                 for event in &batch.events {
-                    encoder.encode(&batch, event, &mut text);
+                    encoder.encode(&Outgoing::plain(&batch, event), &mut text);
                     if text.len() >= WRITE_BYTES {
                         written += flush(&mut text, &mut out)?;
                     }

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Encode, reason};
+use super::{Encode, Outgoing};
 use crate::escape::{escape_json, write_id};
-use crate::flow::{Batch, Labelled, StreamInfo};
+use crate::flow::StreamInfo;
 
 /// Writes events as JSON.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub struct Json {
 }
 
 impl Encode for Json {
-    fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
-        let text = batch.get(event.text);
+    fn encode(&mut self, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+        let (event, text) = (outgoing.event, outgoing.text);
         out.extend_from_slice(b"{\"line\":\"");
         let line_at = out.len();
         let unchanged = escape_json(text, out);
@@ -39,33 +39,37 @@ impl Encode for Json {
             None => out.extend_from_slice(b"null,\"message\":\""),
         }
         // Most messages are the tail of a line that needed no escapes: the escaped line has it already.
-        match event.message.offset_in(event.text).filter(|_| unchanged) {
+        match outgoing.message_at.filter(|_| unchanged) {
             Some(offset) => {
-                out.extend_from_within(line_at + offset..line_at + offset + event.message.len());
+                out.extend_from_within(line_at + offset..line_at + offset + outgoing.message.len());
             }
             None => {
-                escape_json(batch.get(event.message), out);
+                escape_json(outgoing.message, out);
             }
         }
-        if !event.logger.is_empty() {
+        if !outgoing.logger.is_empty() {
             out.extend_from_slice(b"\",\"logger\":\"");
-            escape_json(batch.get(event.logger), out);
+            escape_json(outgoing.logger, out);
         }
-        verdict(batch, event, out);
+        verdict(outgoing, out);
         if event.lines > 1 {
             let _ = write!(out, ",\"lines\":{}", event.lines);
         }
         if event.cut_bytes > 0 {
             let _ = write!(out, ",\"cut_bytes\":{}", event.cut_bytes);
         }
-        if let (Some(host), Some(stream)) = (&self.host, batch.stream(event)) {
-            write_origin(host, stream, event, out);
+        if outgoing.sampled_count > 0 {
+            let _ = write!(out, ",\"sampled_count\":{}", outgoing.sampled_count);
+        }
+        if let (Some(host), Some(stream)) = (&self.host, outgoing.batch.stream(event)) {
+            write_origin(host, stream, outgoing, out);
         }
         out.extend_from_slice(b"}\n");
     }
 }
 
-fn verdict(batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+fn verdict(outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+    let (batch, event) = (outgoing.batch, outgoing.event);
     out.extend_from_slice(b"\",\"level\":\"");
     out.extend_from_slice(event.level.as_str().as_bytes());
     out.extend_from_slice(b"\",\"category\":\"");
@@ -74,12 +78,12 @@ fn verdict(batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
     out.extend_from_slice(event.verdict.stage.as_str().as_bytes());
     out.extend_from_slice(b"\",\"confidence\":");
     write_confidence(event.verdict.confidence, out);
-    let (why, name) = reason(batch, event);
+    let (why, name) = outgoing.reason();
     out.extend_from_slice(b",\"reason\":\"");
     out.extend_from_slice(why.as_bytes());
     escape_json(name.as_bytes(), out);
     out.extend_from_slice(b"\",\"template_id\":\"");
-    if let Some(template) = &event.template_text {
+    if let Some(template) = outgoing.template {
         write_id(template.id, out);
         out.extend_from_slice(b"\",\"template\":\"");
         out.extend_from_slice(&template.json);
@@ -103,7 +107,7 @@ fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
     ]);
 }
 
-fn write_origin(host: &str, stream: &StreamInfo, event: &Labelled, out: &mut Vec<u8>) {
+fn write_origin(host: &str, stream: &StreamInfo, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
     let field = |name: &str, value: &str, out: &mut Vec<u8>| {
         out.extend_from_slice(name.as_bytes());
         escape_json(value.as_bytes(), out);
@@ -111,9 +115,14 @@ fn write_origin(host: &str, stream: &StreamInfo, event: &Labelled, out: &mut Vec
     };
     out.extend_from_slice(b",\"event_id\":\"");
     escape_json(stream.id.as_bytes(), out);
-    let _ = write!(out, ":{}\"", event.start);
+    let _ = write!(out, ":{}", outgoing.event.start);
+    out.extend_from_slice(if outgoing.sampled_count > 0 {
+        b":sampled\""
+    } else {
+        b"\""
+    });
     field(",\"host\":\"", host, out);
-    field(",\"stream\":\"", event.stream.as_str(), out);
+    field(",\"stream\":\"", outgoing.event.stream.as_str(), out);
     field(",\"source\":\"", &stream.origin.name, out);
     if let Some(container) = &stream.origin.container {
         field(",\"container\":{\"id\":\"", &container.id, out);

@@ -4,9 +4,8 @@ use anstyle::{AnsiColor, Style};
 use logline::level::Level;
 use std::io::Write as _;
 
-use super::Encode;
+use super::{Encode, Outgoing};
 use crate::escape::escape_terminal;
-use crate::flow::{Batch, Labelled};
 use crate::source::Origin;
 
 /// Writes events for people.
@@ -21,7 +20,8 @@ pub struct Pretty {
 const INDENT: &str = "                                        ";
 
 impl Encode for Pretty {
-    fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+    fn encode(&mut self, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+        let (batch, event) = (outgoing.batch, outgoing.event);
         let dim = Style::new().dimmed();
         match event.timestamp {
             Some(timestamp) => {
@@ -58,14 +58,17 @@ impl Encode for Pretty {
                 out.extend_from_slice(b"  ");
             });
         }
-        let logger = batch.get(event.logger);
+        let logger = outgoing.logger;
         if !logger.is_empty() {
             self.styled(dim, out, |out| {
                 escape_terminal(logger, None, out);
                 out.extend_from_slice(b": ");
             });
         }
-        escape_terminal(batch.get(event.message), Some(INDENT), out);
+        escape_terminal(outgoing.message, Some(INDENT), out);
+        if outgoing.sampled_count > 0 {
+            let _ = write!(out, " [{} times more]", outgoing.sampled_count);
+        }
         if event.cut_bytes > 0 {
             let _ = write!(out, " [{} bytes cut]", event.cut_bytes);
         }

@@ -2,9 +2,8 @@
 
 use std::io::Write as _;
 
-use super::{Encode, reason};
+use super::{Encode, Outgoing};
 use crate::escape::{escape_terminal, write_id};
-use crate::flow::{Batch, Labelled};
 
 /// Writes events as tab-separated columns; tabs, line endings and control characters inside a value are escaped.
 #[derive(Debug, Default)]
@@ -17,11 +16,12 @@ impl Tsv {
 }
 
 impl Encode for Tsv {
-    fn encode(&self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+    fn encode(&mut self, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+        let (batch, event) = (outgoing.batch, outgoing.event);
         if let Some(timestamp) = event.timestamp {
             timestamp.write_rfc3339(out);
         }
-        let (why, name) = reason(batch, event);
+        let (why, name) = outgoing.reason();
         let verdict = &event.verdict;
         // Writing to a Vec cannot fail.
         let _ = write!(
@@ -32,11 +32,11 @@ impl Encode for Tsv {
             verdict.stage.as_str(),
             verdict.confidence,
         );
-        if let Some(template) = &event.template_text {
+        if let Some(template) = outgoing.template {
             write_id(template.id, out);
         }
         out.push(b'\t');
-        escape_terminal(batch.get(event.message), None, out);
+        escape_terminal(outgoing.message, None, out);
         out.push(b'\n');
     }
 }
