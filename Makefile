@@ -23,11 +23,12 @@ test: ## install what the tests need, then everything that must hold before a ch
 	@$(MAKE) --no-print-directory wasm
 	@scripts/run-tests
 
-check: ## formatting, clippy and the documentation's own links, warnings denied
+check: ## formatting, clippy, the documentation's own links, the training data
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo check --manifest-path fuzz/Cargo.toml --no-default-features --target-dir "$(TARGET)/fuzz-check" --locked
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	python3 model/check_data.py
 
 wasm: ## prove that the pure crate builds and links for wasm32
 	@scripts/wasm-build

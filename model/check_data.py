@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ ROOT = HERE.parent
 RUN = 6
 WORD = re.compile(r"[a-z0]+")
 DIGITS = re.compile(r"\d+")
+# The C library's own words for errors are in every program's lines: they count as one word.
+ERRORS = re.compile("|".join(re.escape(os.strerror(n).lower()) for n in range(1, 134)))
 
 
 def categories(pack: Path) -> list[str]:
@@ -31,7 +34,7 @@ def categories(pack: Path) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The words of `text`, lower case, each run of digits as one 0."""
-    return WORD.findall(DIGITS.sub("0", text.lower()))
+    return WORD.findall(DIGITS.sub("0", ERRORS.sub("errno", text.lower())))
 
 
 def runs(text: str) -> Iterator[tuple[str, ...]]:
@@ -90,10 +93,20 @@ def leak_errors(rows: list[Line], evaluation: Iterable[str]) -> Iterator[str]:
                     yield f"{row.source}: evaluation text ({' '.join(run)})"
 
 
+def drop(folder: Path, sources: set[str]) -> None:
+    """Takes the rows named in `sources` (file:line) out of their files."""
+    for path in sorted(folder.glob("*.tsv")):
+        texts = path.read_text(encoding="utf-8").split("\n")
+        kept = [t for n, t in enumerate(texts, 1) if f"{path.name}:{n}" not in sources]
+        if len(kept) < len(texts):
+            path.write_text("\n".join(kept), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE / "data")
     parser.add_argument("--evaluation", type=Path, default=ROOT.parent / "shared" / "eval")
+    parser.add_argument("--drop", action="store_true", help="take the rows in error out of their files")
     args = parser.parse_args()
     rows = read(args.data)
     errors = [*format_errors(rows, set(categories(ROOT / "rules" / "general.yaml"))), *repeat_errors(rows)]
@@ -104,6 +117,8 @@ def main() -> None:
         skipped = f"; SKIPPED: no evaluation sets at {args.evaluation}"
     for error in sorted(errors):
         print(error)
+    if args.drop:
+        drop(args.data, {":".join(error.split(":", 2)[:2]) for error in errors})
     programs = len({r.program for r in rows})
     print(f"model/data: {len(rows)} lines of {programs} programs, {len(errors)} errors{skipped}")
     sys.exit(1 if errors else 0)
