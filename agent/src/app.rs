@@ -96,13 +96,12 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
             let token = config
                 .telemetry
                 .as_ref()
-                .and_then(|telemetry| telemetry.token.as_deref())
-                .map(Arc::from);
-            let pages = listener::router(listener::Telemetry {
+                .and_then(|telemetry| telemetry.listener.token.as_deref());
+            let telemetry = listener::Telemetry {
                 health: Arc::clone(&health),
                 metrics: Arc::clone(&metrics),
-                token,
-            });
+            };
+            let pages = listener::router(telemetry, token);
             tokio::spawn(serve(tokio::net::TcpListener::from_std(listener)?, pages));
         }
         watch(&shutdown, &rooms, &reload, config.drain_timeout).await
@@ -134,10 +133,10 @@ fn bind(config: &Checked) -> anyhow::Result<Option<TcpListener>> {
     let Some(telemetry) = &config.telemetry else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(telemetry.listen).with_context(|| {
+    let listener = TcpListener::bind(telemetry.listener.listen).with_context(|| {
         format!(
             "telemetry.listen: {} cannot be bound; choose another port, or leave it empty for none",
-            telemetry.listen
+            telemetry.listener.listen
         )
     })?;
     listener.set_nonblocking(true)?;

@@ -22,3 +22,4 @@ pub mod sink;
 pub mod source;
 pub mod sources;
 pub mod telemetry;
+pub mod web;

@@ -13,18 +13,29 @@ pub(crate) struct Agent {
     child: Child,
     /// Its metrics and health listener.
     pub(crate) port: u16,
+    /// Its API.
+    pub(crate) api: u16,
     out: PathBuf,
     err: PathBuf,
 }
 
 impl Agent {
-    /// Starts `run` in `dir` with `config` (YAML, without `telemetry` and `sinks`, which the harness adds), and waits until it is up.
+    /// Starts `run` in `dir` with `config` (YAML) and waits until it is up. The harness adds the listeners and the log and,
+    /// where `config` does not name them, the sinks (JSON on standard output) and the store (`state` in `dir`).
     pub(crate) fn start(dir: &Path, config: &str) -> Self {
-        let port = free_port();
+        let (port, api) = (free_port(), free_port());
         let file = dir.join("logsieve.yaml");
-        let whole = format!(
-            "{config}\nsinks: {{stdout: {{format: json}}}}\ntelemetry: {{listen: \"127.0.0.1:{port}\"}}\nlog: {{level: debug}}\n"
+        let has = |key: &str| config.lines().any(|line| line.starts_with(key));
+        let mut whole = format!(
+            "{config}\napi: {{listen: \"127.0.0.1:{api}\"}}\ntelemetry: {{listen: \"127.0.0.1:{port}\"}}\nlog: {{level: debug}}\n"
         );
+        if !has("sinks:") {
+            whole.push_str("sinks: {stdout: {format: json}}\n");
+        }
+        if !has("store:") {
+            let state = dir.join("state");
+            whole.push_str(&format!("store: {{directory: \"{}\"}}\n", state.display()));
+        }
         fs::write(&file, whole).unwrap();
         let (out, err) = (dir.join("agent.out"), dir.join("agent.err"));
         let child = Command::new(env!("CARGO_BIN_EXE_logsieve"))
@@ -39,6 +50,7 @@ impl Agent {
         let mut agent = Self {
             child,
             port,
+            api,
             out,
             err,
         };

@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let rules = packs::compile(&pack)?;
     let listen = config.telemetry.as_ref().map_or_else(
         || "off".to_owned(),
-        |telemetry| telemetry.listen.to_string(),
+        |telemetry| telemetry.listener.listen.to_string(),
     );
     let mut summary = format!(
         "{}: sound\n  pack       {} rules, {} categories\n  telemetry  {listen}\n",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use logline::assemble;
 
 use super::error::ConfigError;
-use super::raw::{LogFormat, LogLevel, Raw, Sources};
+use super::raw::{LogFormat, LogLevel, Raw, Sources, Store};
 use super::sinks::{self, Sink, StdoutFormat, To};
 
 /// Which pack decides.
@@ -32,13 +32,20 @@ impl PackChoice {
     }
 }
 
-/// The metrics and health listener.
+/// Where requests are taken, and from whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telemetry {
+pub struct Listener {
     /// Where it listens.
     pub listen: SocketAddr,
     /// The bearer token that it asks for.
     pub token: Option<String>,
+}
+
+/// The metrics and health listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Where and for whom.
+    pub listener: Listener,
     /// Streams with metrics of their own.
     pub max_streams: usize,
 }
@@ -56,8 +63,12 @@ pub struct Checked {
     pub pack: PackChoice,
     /// Bound of the template table.
     pub max_templates: usize,
+    /// What is kept on this host.
+    pub store: Store,
     /// Where labelled events go.
     pub sinks: Vec<Sink>,
+    /// The listener that answers about the logs, if there is one.
+    pub api: Option<Listener>,
     /// The metrics and health listener, if there is one.
     pub telemetry: Option<Telemetry>,
     /// Least severe level of the agent's own log.
@@ -126,6 +137,9 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
     )?;
     at_least("events.max_bytes", raw.events.max_bytes as u64, 256)?;
     at_least("events.max_lines", u64::from(raw.events.max_lines), 1)?;
+    at_least("store.max_mib", raw.store.max_mib, 16)?;
+    at_least("store.max_age_hours", raw.store.max_age_hours, 1)?;
+    at_least("store.commit_ms", raw.store.commit_ms, 10)?;
     at_least(
         "classify.max_templates",
         raw.classify.max_templates as u64,
@@ -150,8 +164,19 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
         max_templates: raw.classify.max_templates,
+        store: raw.store,
         sinks: sinks::check(name, raw.sinks)?,
-        telemetry: telemetry(name, &raw.telemetry)?,
+        api: listener(name, "api", &raw.api.listen, &raw.api.token_file)?,
+        telemetry: listener(
+            name,
+            "telemetry",
+            &raw.telemetry.listen,
+            &raw.telemetry.token_file,
+        )?
+        .map(|listener| Telemetry {
+            listener,
+            max_streams: raw.telemetry.max_streams,
+        }),
         log_level: raw.log.level,
         log_format: raw.log.format,
         drain_timeout: Duration::from_secs(raw.drain_timeout_seconds),
@@ -159,20 +184,27 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
     })
 }
 
-fn telemetry(name: &str, raw: &super::raw::Telemetry) -> Result<Option<Telemetry>, ConfigError> {
-    if raw.listen.is_empty() {
+/// The listener of `section`, if one is wanted.
+fn listener(
+    name: &str,
+    section: &str,
+    listen: &str,
+    token_file: &str,
+) -> Result<Option<Listener>, ConfigError> {
+    if listen.is_empty() {
         return Ok(None);
     }
-    let listen: SocketAddr = raw.listen.parse().map_err(|_| {
-        let problem = format!("`{}` is not an address with a port", raw.listen);
+    let key = format!("{section}.listen");
+    let listen: SocketAddr = listen.parse().map_err(|_| {
+        let problem = format!("`{listen}` is not an address with a port");
         ConfigError::value(
             name,
-            "telemetry.listen",
+            &key,
             &problem,
             "write it like 127.0.0.1:7334, or leave it empty for none",
         )
     })?;
-    let token = match raw.token_file.as_str() {
+    let token = match token_file {
         "" => None,
         file => {
             let text = std::fs::read_to_string(file)
@@ -184,14 +216,10 @@ fn telemetry(name: &str, raw: &super::raw::Telemetry) -> Result<Option<Telemetry
         let problem = format!("{listen} can be reached from other hosts and no token protects it");
         return Err(ConfigError::value(
             name,
-            "telemetry.listen",
+            &key,
             &problem,
-            "set telemetry.token_file, or listen on 127.0.0.1",
+            &format!("set {section}.token_file, or listen on 127.0.0.1"),
         ));
     }
-    Ok(Some(Telemetry {
-        listen,
-        token,
-        max_streams: raw.max_streams,
-    }))
+    Ok(Some(Listener { listen, token }))
 }

@@ -55,8 +55,12 @@ section! {
         events: Events / PartialEvents,
         /// What the lines are about.
         classify: Classify / PartialClassify,
+        /// What is kept on this host.
+        store: Store / PartialStore,
         /// Where labelled events go.
         sinks: Sinks / Sinks,
+        /// The answers to questions about the logs.
+        api: Api / PartialApi,
         /// Metrics and health.
         telemetry: Telemetry / PartialTelemetry,
         /// The agent's own log.
@@ -94,6 +98,10 @@ section! {
         rescan_seconds: u64,
         /// Descriptors kept open.
         max_open: usize,
+        /// MiB of each file that are read at the first start; 0 for all.
+        max_backlog_mib: u64,
+        /// At the first start, the files that were written to last are read first.
+        newest_first: bool,
     }
 }
 
@@ -138,6 +146,24 @@ section! {
 }
 
 section! {
+    /// What is kept on this host.
+    Store / PartialStore {
+        /// Whether anything is.
+        enabled: bool,
+        /// Where; empty for what suits the host.
+        directory: String,
+        /// The most that the file may take, in MiB.
+        max_mib: u64,
+        /// How long events are kept, in hours.
+        max_age_hours: u64,
+        /// What happens to events that are due to go and that a sink has not delivered.
+        when_full: WhenFull,
+        /// Milliseconds between two commits.
+        commit_ms: u64,
+    }
+}
+
+section! {
     /// Metrics and health.
     Telemetry / PartialTelemetry {
         /// `ADDRESS:PORT`, or empty for none.
@@ -146,6 +172,16 @@ section! {
         token_file: String,
         /// Streams with metrics of their own.
         max_streams: usize,
+    }
+}
+
+section! {
+    /// The answers to questions about the logs.
+    Api / PartialApi {
+        /// `ADDRESS:PORT`, or empty for none.
+        listen: String,
+        /// File with the bearer token that is asked for, or empty for none.
+        token_file: String,
     }
 }
 
@@ -181,6 +217,16 @@ pub enum StartAt {
     End,
     /// A bounded stretch before its end.
     Tail,
+}
+
+/// What happens to events that are due to go and that a sink has not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// They go, and are counted.
+    DropOldest,
+    /// They stay, and nothing more is read until there is room.
+    Block,
 }
 
 /// Levels of the agent's own log.

@@ -13,8 +13,9 @@ fn the_defaults_are_complete_and_sound() {
     let config = Checked::parse("defaults", "").expect("the built-in defaults");
     assert_eq!(config.pack, PackChoice::Builtin("general".to_owned()));
     let telemetry = config.telemetry.expect("a listener");
-    assert_eq!(telemetry.listen.to_string(), "127.0.0.1:7334");
-    assert!(telemetry.listen.ip().is_loopback());
+    assert_eq!(telemetry.listener.listen.to_string(), "127.0.0.1:7334");
+    let api = config.api.expect("a listener");
+    assert_eq!(api.listen.to_string(), "127.0.0.1:7333");
 }
 
 #[test]
@@ -78,7 +79,12 @@ fn a_listener_that_others_can_reach_needs_a_token() {
     std::fs::write(file.path(), "secret\n").expect("written");
     let config = Checked::parse("x", &with_token).expect("sound");
     assert_eq!(
-        config.telemetry.expect("a listener").token.as_deref(),
+        config
+            .telemetry
+            .expect("a listener")
+            .listener
+            .token
+            .as_deref(),
         Some("secret")
     );
     assert!(
@@ -87,6 +93,7 @@ fn a_listener_that_others_can_reach_needs_a_token() {
             .telemetry
             .is_none()
     );
+    assert!(error("api: {listen: 0.0.0.0:7333}").contains("set api.token_file"));
     assert!(error("telemetry: {listen: localhost}").contains("is not an address with a port"));
 }
 
