@@ -540,6 +540,8 @@ impl Place<'_> {
             auth: self.auth(raw.auth.as_ref())?,
             tls: self.tls(&url, raw.tls.as_ref())?,
             proxy: match raw.proxy.as_deref() {
+                // What is on this host is not asked for through another one.
+                None | Some("environment") if on_loopback(&url) => Proxy::None,
                 None | Some("environment") => Proxy::Environment,
                 Some("none" | "") => Proxy::None,
                 Some(url) => Proxy::Url(url.to_owned()),

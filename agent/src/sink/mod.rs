@@ -1,6 +1,8 @@
 //! Where labelled events go.
 
 pub mod encode;
+#[allow(dead_code, unused_imports)] // Until the engine drives it.
+mod http;
 mod stdout;
 pub mod transport;
 
