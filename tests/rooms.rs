@@ -17,7 +17,11 @@ const AGENT: &[(&str, &[&str])] = &[
     ("source", &["shutdown", "telemetry"]),
     ("sources", &["config", "shutdown", "source", "telemetry"]),
     ("flow", &["escape", "source", "telemetry"]),
-    ("sink", &["config", "escape", "flow", "source", "telemetry"]),
+    ("store", &["escape", "flow", "source", "telemetry"]),
+    (
+        "sink",
+        &["config", "escape", "flow", "source", "store", "telemetry"],
+    ),
 ];
 
 /// The pure crate's modules, in the order of the data: each may import what stands in its row.

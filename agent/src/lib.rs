@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`source`] | files, the Docker engine, stdin | bytes with their position in a stream |
 //! | [`flow`] | those bytes | labelled events, in batches |
+//! | [`store`] | batches | the same, durable, in portions for the sinks |
 //! | [`sink`] | batches | what leaves the agent |
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`telemetry`] (log, metrics,
@@ -21,5 +22,6 @@ pub mod shutdown;
 pub mod sink;
 pub mod source;
 pub mod sources;
+pub mod store;
 pub mod telemetry;
 pub mod web;

@@ -191,6 +191,41 @@ impl Batch {
         }))
     }
 
+    /// Adds the events of `other`, which must speak of the same labels, with their texts and streams. Its cursors stay
+    /// where they are.
+    pub fn append(&mut self, other: &Self) {
+        let start = clamp(self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes);
+        let streams: Vec<u32> = other
+            .streams
+            .iter()
+            .map(|stream| self.keep_stream(stream))
+            .collect();
+        let moved = |slice: Slice| Slice {
+            start: slice.start.saturating_add(start),
+            len: slice.len,
+        };
+        self.events.extend(other.events.iter().map(|event| {
+            Labelled {
+                text: moved(event.text),
+                message: moved(event.message),
+                logger: moved(event.logger),
+                template_text: event.template_text.clone(),
+                stream_index: streams
+                    .get(event.stream_index as usize)
+                    .copied()
+                    .unwrap_or(u32::MAX),
+                ..*event
+            }
+        }));
+    }
+
+    /// The streams that its events come from.
+    #[must_use]
+    pub fn streams(&self) -> &[Arc<StreamInfo>] {
+        &self.streams
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Slice {
         let start = clamp(self.bytes.len());
         self.bytes.extend_from_slice(bytes);

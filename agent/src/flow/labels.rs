@@ -6,7 +6,7 @@ use logline::rules::RuleSet;
 pub const UNCLASSIFIED: &str = "unclassified";
 
 /// Names of one loaded pack.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     /// Category names in the order of the taxonomy.
     pub categories: Vec<String>,

@@ -1,0 +1,180 @@
+//! What a sink takes its events from: the newest ones from memory, older ones from the file, in order and without a gap
+//! that it is not told of.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::disk::Found;
+use super::ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE};
+use super::state::Shared;
+use crate::flow::Batch;
+
+/// Events with contiguous sequence numbers.
+#[derive(Debug)]
+pub struct Portion {
+    /// The sequence number of the first; the ith has this plus i.
+    pub first: u64,
+    /// The events, at most about 4 MiB of text.
+    pub batch: Batch,
+    /// They are in the store's file.
+    pub stored: bool,
+}
+
+impl Portion {
+    /// The sequence number after the last event.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.first + self.batch.events.len() as u64
+    }
+}
+
+/// What comes next for a sink.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// The events of this portion after so many of its first.
+    Portion(Arc<Portion>, usize),
+    /// Nothing came within the time that was allowed.
+    Idle,
+    /// Events that the sink was owed are gone. It is counted already; the sink need not acknowledge it.
+    Expired {
+        /// How many.
+        events: u64,
+        /// Why: a word for metrics.
+        reason: &'static str,
+    },
+    /// There will be no more events.
+    Ended,
+}
+
+/// The events for one sink, from its cursor on.
+#[derive(Debug)]
+pub struct Feed {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl Feed {
+    /// The feed of the sink `name`, beginning with the first event that it has not acknowledged.
+    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        let mut state = shared.lock();
+        let next = state.next;
+        let sink = state.sink(name, next);
+        sink.owed = true;
+        sink.fed = true;
+        sink.rewind();
+        drop(state);
+        Self {
+            shared,
+            name: name.to_owned(),
+        }
+    }
+
+    /// What comes next, after waiting for it for at most `wait`. Portions may be taken ahead of being acknowledged.
+    pub fn next(&mut self, wait: Duration) -> Next {
+        let deadline = Instant::now() + wait;
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        loop {
+            if state.ended {
+                return Next::Ended;
+            }
+            let next = state.next;
+            let sink = state.sink(&self.name, next);
+            let at = sink.at;
+            if let Some((events, reason)) = sink.pass_skip() {
+                return Next::Expired { events, reason };
+            }
+            if at >= next {
+                if state.complete {
+                    return Next::Ended;
+                }
+            } else if let Some(portion) = state.in_window(at) {
+                let portion = Arc::clone(portion);
+                let skip = usize::try_from(at - portion.first).unwrap_or(usize::MAX);
+                state.sink(&self.name, next).at = portion.end();
+                return Next::Portion(portion, skip);
+            } else if let Some(upto) = state.not_stored(at) {
+                state
+                    .sink(&self.name, next)
+                    .skip_to(upto, STORE_UNAVAILABLE);
+                continue;
+            } else {
+                drop(state);
+                let found = self.stored_at(at);
+                state = shared.lock();
+                match found {
+                    Some(Found::Portion(portion)) => {
+                        let skip = usize::try_from(at - portion.first).unwrap_or(usize::MAX);
+                        state.sink(&self.name, next).at = portion.end();
+                        return Next::Portion(Arc::new(portion), skip);
+                    }
+                    Some(Found::Gap(upto)) => {
+                        // What the window begins with need not be in the file.
+                        let upto = state.window_from(at).map_or(upto, |first| first.min(upto));
+                        let reason = if at < state.oldest {
+                            RETENTION
+                        } else {
+                            DAMAGED
+                        };
+                        state.sink(&self.name, next).skip_to(upto, reason);
+                        continue;
+                    }
+                    // It cannot be read now; that is said elsewhere.
+                    None => {}
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Idle;
+            }
+            state = shared
+                .published
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// What the file has at `at`; none where it cannot be read now.
+    fn stored_at(&self, at: u64) -> Option<Found> {
+        let disk = self.shared.disk()?;
+        match disk.portion(at, &self.shared.names) {
+            Ok(found) => Some(found),
+            Err(fault) => {
+                tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
+                None
+            }
+        }
+    }
+
+    /// The other side has acknowledged all events before `upto`, or will never take them; `delivered` says what became
+    /// of those since the last call. Returns when that is durable, or at once where the store cannot write.
+    pub fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
+        let mut state = self.shared.lock();
+        let next = state.next;
+        let sink = state.sink(&self.name, next);
+        sink.acknowledge(upto.min(next), delivered);
+        let wanted = sink.record.cursor;
+        self.shared.wake.notify_all();
+        while !state.ended
+            && state.unavailable.is_none()
+            && state.sink(&self.name, next).durable < wanted
+        {
+            state = self
+                .shared
+                .durable
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let next = state.next;
+        state.sink(&self.name, next).fed = false;
+        drop(state);
+        self.shared.wake.notify_all();
+    }
+}

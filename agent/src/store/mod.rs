@@ -1,0 +1,136 @@
+//! Where labelled events are kept: stored together with the positions they were read from, then fed to the sinks.
+//!
+//! Enters: batches of the flow, and acknowledgements of the sinks. Leaves: [`Portion`]s through one [`Feed`] per sink, and
+//! whatever a reader asks for. One thread writes; a transaction holds a run of events, the names they use, the cursors of
+//! their streams, the ledger and what the sinks have acknowledged, so that the file is whole whenever the agent dies.
+//! The layout of the file is drawn in `ARCHITECTURE.md`.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`options`] | how it is set up |
+//! | [`open`] | opening the file and taking up what it knows |
+//! | [`writer`] | the thread that writes |
+//! | [`feed`] | what a sink takes its events from |
+//! | [`state`] | what writer, feeds and readers share |
+//! | [`segment`] | events as blocks in the file |
+//! | [`names`] | store-wide numbers |
+//! | [`ledger`] | what became of every line |
+//! | [`tables`] | the layout |
+
+#![expect(dead_code, reason = "reading back from the file comes next")]
+
+mod backend;
+mod changes;
+mod disk;
+mod error;
+mod feed;
+mod ledger;
+mod names;
+mod open;
+mod options;
+mod plain;
+mod records;
+mod segment;
+mod state;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+pub use backend::MakeBackend;
+pub use error::Fault;
+pub use feed::{Feed, Next, Portion};
+pub use ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord, StreamLedger};
+pub use names::KnownTemplate;
+pub use open::Recovered;
+pub use options::{Options, WhenFull};
+
+use crate::flow::Batch;
+use crate::telemetry::{Health, Metrics};
+use state::{Shared, Sink};
+
+/// A handle on the store; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    /// The streams' ledgers as they were in the file, until the writer takes them.
+    ledger: Arc<Mutex<BTreeMap<u32, StreamLedger>>>,
+}
+
+impl Store {
+    /// Opens the store of `options`, or makes it, and gives what it remembers. Where its file cannot be used the store
+    /// works without it, says so in the health, and tries again.
+    ///
+    /// # Errors
+    /// Where the file is of a later version, which another directory or the newer agent helps against.
+    pub fn open(options: Options) -> Result<(Self, Recovered), Fault> {
+        let opened = open::open(&options);
+        let shared = Shared::new(options);
+        let mut recovered = Recovered::default();
+        let mut ledger = BTreeMap::new();
+        {
+            let mut state = shared.lock();
+            match opened {
+                Ok((disk, loaded)) => {
+                    recovered.cursors = loaded.cursors;
+                    recovered.templates = loaded.names.known_templates();
+                    recovered.notes = loaded.notes;
+                    ledger = loaded.ledger;
+                    state.next = loaded.next;
+                    state.oldest = loaded.oldest;
+                    for (name, record) in loaded.sinks {
+                        state.sinks.insert(name, Sink::new(record, true));
+                    }
+                    *shared.names.write().unwrap_or_else(PoisonError::into_inner) = loaded.names;
+                    shared.set_disk(Some(Arc::new(disk)));
+                }
+                Err(fault @ Fault::Newer { .. }) => return Err(fault),
+                Err(fault) => state.unavailable = Some(fault.to_string()),
+            }
+            let next = state.next;
+            for name in &shared.options.sinks {
+                state.sink(name, next).owed = true;
+            }
+        }
+        let store = Self {
+            shared: Arc::new(shared),
+            ledger: Arc::new(Mutex::new(ledger)),
+        };
+        Ok((store, recovered))
+    }
+
+    /// The events for the sink `name`, from the first that it has not acknowledged; for a new one from now on.
+    #[must_use]
+    pub fn feed(&self, name: &str) -> Feed {
+        Feed::new(Arc::clone(&self.shared), name)
+    }
+}
+
+/// Starts the writer. It ends when the other side of `batches` is gone and every feed has been dropped after its end, or
+/// after [`Options::drain`]. Emptied batches go back through `used`.
+///
+/// # Errors
+/// Where a thread cannot be started.
+pub fn spawn(
+    store: &Store,
+    batches: Receiver<Batch>,
+    used: Sender<Batch>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+) -> std::io::Result<JoinHandle<()>> {
+    let shared = Arc::clone(&store.shared);
+    // It ends with the flow, or with the writer, whichever is first; nobody waits for it.
+    std::thread::Builder::new()
+        .name("store-intake".to_owned())
+        .spawn(move || writer::take_in(&shared, &batches))?;
+    let ledger = std::mem::take(&mut *store.ledger.lock().unwrap_or_else(PoisonError::into_inner));
+    let writer = writer::Writer::new(Arc::clone(&store.shared), used, metrics, health, ledger);
+    std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || writer.run())
+}

@@ -1,0 +1,201 @@
+//! Opening the file: its layout is checked, what it knows is taken up, and what is damaged is set aside.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
+use tracing::info;
+
+use super::disk::{Disk, FILE};
+use super::error::Fault;
+use super::ledger::{SinkRecord, StreamLedger};
+use super::names::{KnownTemplate, Names};
+use super::options::Options;
+use super::records::cursor_of;
+use super::state::Shared;
+use super::tables::{
+    BODIES, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
+    NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, from_bytes,
+};
+use crate::flow::Cursor;
+
+/// What a store remembers of earlier runs.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Where the streams stood.
+    pub cursors: Vec<Cursor>,
+    /// The templates, those that are part of another one included.
+    pub templates: Vec<KnownTemplate>,
+    /// What was damaged and is left out, in words.
+    pub notes: Vec<String>,
+}
+
+/// Everything that is taken up from a file.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) names: Names,
+    pub(super) cursors: Vec<Cursor>,
+    pub(super) ledger: BTreeMap<u32, StreamLedger>,
+    pub(super) sinks: BTreeMap<String, SinkRecord>,
+    pub(super) oldest: u64,
+    pub(super) next: u64,
+    pub(super) notes: Vec<String>,
+}
+
+/// Opens the file of `options`, or makes it.
+pub(super) fn open(options: &Options) -> Result<(Disk, Loaded), Fault> {
+    let directory = options.directory.as_ref().ok_or(Fault::Off)?;
+    std::fs::create_dir_all(directory)?;
+    let disk = Disk::open(options, &directory.join(FILE))?;
+    prepare(&disk)?;
+    let loaded = disk.read(load)?;
+    Ok((disk, loaded))
+}
+
+/// Opens the file again after it could not be written. What is in memory is the truth; the file is behind it.
+pub(super) fn reopen(shared: &Shared) -> Result<(), Fault> {
+    let (disk, loaded) = open(&shared.options)?;
+    let mut names = shared.names.write().unwrap_or_else(PoisonError::into_inner);
+    if loaded.next == 0 {
+        names.touch_all();
+    }
+    drop(names);
+    let mut state = shared.lock();
+    state.unavailable = None;
+    for sink in state.sinks.values_mut() {
+        sink.dirty = true;
+    }
+    drop(state);
+    shared.set_disk(Some(std::sync::Arc::new(disk)));
+    info!("the store can be written again");
+    Ok(())
+}
+
+/// Makes the tables of a new file, and refuses a file of a later version.
+fn prepare(disk: &Disk) -> Result<(), Fault> {
+    let layout = disk.read(|transaction| match transaction.open_table(META) {
+        Ok(table) => Ok(table
+            .get(META_LAYOUT)?
+            .and_then(|bytes| bytes.value().try_into().ok().map(u32::from_le_bytes))),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    })?;
+    match layout {
+        Some(found) if found > LAYOUT => Err(Fault::Newer {
+            found,
+            known: LAYOUT,
+        }),
+        Some(_) => Ok(()),
+        None => disk.write(create),
+    }
+}
+
+fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(META_LAYOUT, LAYOUT.to_le_bytes().as_slice())?;
+    transaction.open_table(HEADS)?;
+    transaction.open_table(BODIES)?;
+    for table in [TEMPLATES, STREAMS, CURSORS, LEDGER] {
+        transaction.open_table(table)?;
+    }
+    transaction.open_table(SEEN)?;
+    transaction.open_table(NAMES)?;
+    transaction.open_table(SINKS)?;
+    Ok(())
+}
+
+/// Takes up what the file knows.
+fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
+    let mut loaded = Loaded::default();
+    load_names(transaction, &mut loaded)?;
+    for entry in transaction.open_table(CURSORS)?.iter()? {
+        let (number, record) = entry?;
+        let cursor = loaded.names.stream(number.value()).and_then(|stream| {
+            let record = from_bytes::<CursorRecord>(record.value())?;
+            cursor_of(record, stream)
+        });
+        match cursor {
+            Some(cursor) => loaded.cursors.push(cursor),
+            None => loaded.note("a cursor", number.value()),
+        }
+    }
+    for entry in transaction.open_table(LEDGER)?.iter()? {
+        let (number, record) = entry?;
+        match from_bytes(record.value()) {
+            Some(ledger) => {
+                loaded.ledger.insert(number.value(), ledger);
+            }
+            None => loaded.note("the ledger of stream", number.value()),
+        }
+    }
+    for entry in transaction.open_table(SINKS)?.iter()? {
+        let (name, record) = entry?;
+        match from_bytes(record.value()) {
+            Some(record) => {
+                loaded.sinks.insert(name.value().to_owned(), record);
+            }
+            None => loaded.note("the cursor of sink", name.value()),
+        }
+    }
+    let heads = transaction.open_table(HEADS)?;
+    let next = transaction
+        .open_table(META)?
+        .get(META_NEXT)?
+        .and_then(|bytes| bytes.value().try_into().ok().map(u64::from_le_bytes))
+        .unwrap_or(0);
+    loaded.next = loaded
+        .sinks
+        .values()
+        .map(|sink| sink.cursor)
+        .fold(next, u64::max);
+    if let Some((key, _)) = heads.last()? {
+        let first = key.value().0;
+        let count = heads
+            .get((first, 0))?
+            .and_then(|bytes| from_bytes::<SegmentHead>(bytes.value()))
+            .map_or(1, |head| head.count.into());
+        loaded.next = loaded.next.max(first + count);
+    }
+    loaded.oldest = heads.first()?.map_or(loaded.next, |(key, _)| key.value().0);
+    Ok(loaded)
+}
+
+fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+    for entry in transaction.open_table(TEMPLATES)?.iter()? {
+        let (number, record) = entry?;
+        let known = from_bytes(record.value())
+            .is_some_and(|record| loaded.names.adopt_template(number.value(), record));
+        if !known {
+            loaded.note("template", number.value());
+        }
+    }
+    for entry in transaction.open_table(SEEN)?.iter()? {
+        let (number, seen) = entry?;
+        loaded.names.adopt_seen(number.value(), seen.value());
+    }
+    for entry in transaction.open_table(NAMES)?.iter()? {
+        let (key, name) = entry?;
+        let (kind, number) = key.value();
+        match u16::try_from(number) {
+            Ok(number) if kind == NAME_CATEGORY => {
+                loaded.names.adopt_category(number, name.value());
+            }
+            _ => loaded.names.adopt_rule(number, name.value()),
+        }
+    }
+    for entry in transaction.open_table(STREAMS)?.iter()? {
+        let (number, record) = entry?;
+        match from_bytes::<StreamRecord>(record.value()).and_then(StreamRecord::into_info) {
+            Some(info) => loaded.names.adopt_stream(number.value(), info),
+            None => loaded.note("stream", number.value()),
+        }
+    }
+    Ok(())
+}
+
+impl Loaded {
+    fn note(&mut self, what: &str, key: impl std::fmt::Display) {
+        self.notes
+            .push(format!("{what} {key} is damaged and left out"));
+    }
+}

@@ -1,0 +1,146 @@
+//! Between what the flow calls a stream and a cursor and what is written of them.
+
+use std::sync::Arc;
+
+use super::tables::{ContainerRecord, CursorRecord, K8sRecord, PlaceRecord, StreamRecord};
+use crate::flow::{Cursor, Place, StreamInfo, Tally};
+use crate::source::files::{Identity, Marker};
+use crate::source::{Closed, Container, K8s, Kind, Origin, docker};
+
+/// The kinds of sources, by the number that stands for them in the file.
+const KINDS: [Kind; 4] = [Kind::File, Kind::Docker, Kind::Stdin, Kind::Demo];
+/// The ends of streams, by the number that stands for them in the file.
+const ENDS: [Closed; 8] = [
+    Closed::End,
+    Closed::Rotated,
+    Closed::Truncated,
+    Closed::Deleted,
+    Closed::Vanished,
+    Closed::Failed,
+    Closed::Renamed,
+    Closed::ContainerGone,
+];
+
+impl From<&StreamInfo> for StreamRecord {
+    fn from(info: &StreamInfo) -> Self {
+        let origin = &info.origin;
+        Self {
+            id: info.id.clone(),
+            kind: position(&KINDS, &origin.kind),
+            name: origin.name.clone(),
+            container: origin.container.as_ref().map(|container| ContainerRecord {
+                id: container.id.clone(),
+                name: container.name.clone(),
+                image: container.image.clone(),
+                labels: container.labels.clone(),
+            }),
+            k8s: origin.k8s.as_ref().map(|k8s| K8sRecord {
+                namespace: k8s.namespace.clone(),
+                pod: k8s.pod.clone(),
+                uid: k8s.uid.clone(),
+                container: k8s.container.clone(),
+                restart: k8s.restart,
+            }),
+        }
+    }
+}
+
+impl StreamRecord {
+    /// The stream, unless the record speaks of a kind that there is not.
+    pub(super) fn into_info(self) -> Option<StreamInfo> {
+        let origin = Origin {
+            kind: *KINDS.get(usize::from(self.kind))?,
+            name: self.name,
+            container: self.container.map(|container| Container {
+                id: container.id,
+                name: container.name,
+                image: container.image,
+                labels: container.labels,
+            }),
+            k8s: self.k8s.map(|k8s| K8s {
+                namespace: k8s.namespace,
+                pod: k8s.pod,
+                uid: k8s.uid,
+                container: k8s.container,
+                restart: k8s.restart,
+            }),
+        };
+        Some(StreamInfo {
+            id: self.id,
+            origin: Arc::new(origin),
+        })
+    }
+}
+
+/// What is written of `cursor` at the time `now`.
+pub(super) fn cursor_record(cursor: &Cursor, now: i64) -> CursorRecord {
+    let marker = |marker: Marker| (marker.length, marker.hash);
+    CursorRecord {
+        place: match cursor.place {
+            Place::File { file, offset, seam } => PlaceRecord::File {
+                device: file.device,
+                inode: file.inode,
+                marker: marker(file.marker),
+                offset,
+                seam: seam.map(marker),
+            },
+            Place::Docker(at) => {
+                PlaceRecord::Docker(at.latest_ns, at.last_ns, at.last_hash, at.repeats)
+            }
+            Place::Passing => PlaceRecord::Passing,
+        },
+        open: cursor.open.clone(),
+        open_lines: cursor.open_lines,
+        ended: cursor.ended.map(|why| position(&ENDS, &why)),
+        written: now,
+    }
+}
+
+/// The cursor of `stream` that a record tells of.
+pub(super) fn cursor_of(record: CursorRecord, stream: &Arc<StreamInfo>) -> Option<Cursor> {
+    let marker = |(length, hash): (u16, u64)| Marker { length, hash };
+    Some(Cursor {
+        stream: Arc::clone(stream),
+        place: match record.place {
+            PlaceRecord::File {
+                device,
+                inode,
+                marker: head,
+                offset,
+                seam,
+            } => Place::File {
+                file: Identity {
+                    device,
+                    inode,
+                    marker: marker(head),
+                },
+                offset,
+                seam: seam.map(marker),
+            },
+            PlaceRecord::Docker(latest_ns, last_ns, last_hash, repeats) => {
+                Place::Docker(docker::Position {
+                    latest_ns,
+                    last_ns,
+                    last_hash,
+                    repeats,
+                })
+            }
+            PlaceRecord::Passing => Place::Passing,
+        },
+        open: record.open,
+        open_lines: record.open_lines,
+        ended: match record.ended {
+            Some(why) => Some(*ENDS.get(usize::from(why))?),
+            None => None,
+        },
+        tally: Tally::default(),
+    })
+}
+
+/// The number that stands for `item`: all of them are in the list.
+fn position<T: PartialEq>(list: &[T], item: &T) -> u8 {
+    list.iter()
+        .zip(0_u8..)
+        .find(|(known, _)| *known == item)
+        .map_or(u8::MAX, |(_, number)| number)
+}

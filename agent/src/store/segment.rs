@@ -1,0 +1,111 @@
+//! Segments: how a run of events is cut into blocks and put into the file, and how it is read back.
+
+use redb::WriteTransaction;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::error::Fault;
+use super::names::Names;
+use super::plain as block;
+use super::tables::{BODIES, BlockHead, HEADS, PIECE, SegmentHead, to_bytes};
+use crate::flow::Batch;
+
+/// A segment on its way into the file.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    pub(super) first: u64,
+    pub(super) head: Option<SegmentHead>,
+    pub(super) blocks: Vec<BlockHead>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Segment {
+    /// Encodes the events of `batch`, the first of which has the sequence number `first`: a block per stream.
+    pub(super) fn encode(
+        &mut self,
+        batch: &Batch,
+        first: u64,
+        sealed: bool,
+        written: i64,
+        names: &mut Names,
+    ) {
+        self.first = first;
+        self.blocks.clear();
+        self.body.clear();
+        let mut raw = 0;
+        for picked in by_stream(batch) {
+            let Some(stream) = picked
+                .first()
+                .and_then(|index| batch.events.get(*index as usize))
+                .and_then(|event| batch.streams().get(event.stream_index as usize))
+            else {
+                continue;
+            };
+            let stream = names.stream_number(stream);
+            let seqs: Vec<u64> = picked
+                .iter()
+                .map(|index| first + u64::from(*index))
+                .collect();
+            let offset = self.body.len();
+            let summary = block::encode(batch, &picked, &seqs, names, &mut self.body);
+            let bytes = self.body.get(offset..).unwrap_or_default();
+            raw += summary.raw_bytes;
+            self.blocks.push(BlockHead {
+                stream,
+                first: summary.first_seq,
+                last: summary.last_seq,
+                count: summary.count,
+                times: summary.times,
+                untimed: summary.untimed,
+                levels: summary.levels,
+                unclassified: summary.unclassified,
+                categories: summary.categories,
+                templates: summary.templates,
+                raw: summary.raw_bytes,
+                offset: offset as u64,
+                len: clamp(bytes.len()),
+                checksum: xxh3_64(bytes),
+            });
+        }
+        self.head = Some(SegmentHead {
+            count: clamp(batch.events.len()),
+            blocks: clamp(self.blocks.len()),
+            sealed,
+            written,
+            raw,
+            stored: self.body.len() as u64,
+        });
+    }
+
+    /// Puts it into the file.
+    pub(super) fn insert(&self, transaction: &WriteTransaction) -> Result<(), Fault> {
+        let Some(head) = &self.head else {
+            return Ok(());
+        };
+        let mut heads = transaction.open_table(HEADS)?;
+        heads.insert((self.first, 0), to_bytes(head).as_slice())?;
+        for (block, number) in self.blocks.iter().zip(1_u32..) {
+            heads.insert((self.first, number), to_bytes(block).as_slice())?;
+        }
+        let mut bodies = transaction.open_table(BODIES)?;
+        for (piece, number) in self.body.chunks(PIECE).zip(0_u32..) {
+            bodies.insert((self.first, number), piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// The indices of the events of each stream, ascending.
+fn by_stream(batch: &Batch) -> Vec<Vec<u32>> {
+    let mut picked = vec![Vec::new(); batch.streams().len()];
+    for (event, index) in batch.events.iter().zip(0_u32..) {
+        if let Some(of_stream) = picked.get_mut(event.stream_index as usize) {
+            of_stream.push(index);
+        }
+    }
+    picked.retain(|indices| !indices.is_empty());
+    picked
+}
+
+fn clamp(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

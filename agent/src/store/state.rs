@@ -1,0 +1,264 @@
+//! What the writer, the feeds and the readers share: the newest events, who has acknowledged what, and the file.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::disk::Disk;
+use super::feed::Portion;
+use super::ledger::{Delivered, SinkRecord};
+use super::names::Names;
+use super::options::Options;
+use crate::flow::Batch;
+
+/// What the handles of one store share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    state: Mutex<State>,
+    /// Events were published, or nothing more will be.
+    pub(super) published: Condvar,
+    /// There is something for the writer to do.
+    pub(super) wake: Condvar,
+    /// Something became durable, or it became clear that it will not.
+    pub(super) durable: Condvar,
+    /// Room in the intake.
+    pub(super) room: Condvar,
+    pub(super) names: RwLock<Names>,
+    disk: RwLock<Option<Arc<Disk>>>,
+}
+
+/// The part under one lock; nobody holds it while reading or writing the file.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The newest events, in order and without a gap.
+    pub(super) window: VecDeque<Arc<Portion>>,
+    window_bytes: usize,
+    /// The sequence number of the next event.
+    pub(super) next: u64,
+    /// The first event that can still be read, from the file or the window.
+    pub(super) oldest: u64,
+    pub(super) sinks: BTreeMap<String, Sink>,
+    /// Batches that the writer has not taken yet.
+    pub(super) intake: VecDeque<Batch>,
+    /// There will be no more batches.
+    pub(super) intake_closed: bool,
+    /// All batches have been published.
+    pub(super) complete: bool,
+    /// The writer has ended.
+    pub(super) ended: bool,
+    /// First and end of stretches of events that went by without being stored.
+    not_stored: Vec<(u64, u64)>,
+    /// Why nothing can be written at this time.
+    pub(super) unavailable: Option<String>,
+}
+
+/// A sink as the store knows it.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    pub(super) record: SinkRecord,
+    /// The next event to hand out; those from the cursor to here are on their way.
+    pub(super) at: u64,
+    /// Events that cannot be handed out any more, in order: from, to, why, whether the sink was told.
+    skips: VecDeque<Skip>,
+    /// The cursor that is in the file.
+    pub(super) durable: u64,
+    /// The record has changed since it was written.
+    pub(super) dirty: bool,
+    /// Events are owed to it in this run.
+    pub(super) owed: bool,
+    /// A feed exists that has not ended.
+    pub(super) fed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Skip {
+    from: u64,
+    to: u64,
+    reason: &'static str,
+    told: bool,
+}
+
+impl Sink {
+    /// A sink with what is known of it.
+    pub(super) fn new(record: SinkRecord, durable: bool) -> Self {
+        Self {
+            at: record.cursor,
+            durable: if durable { record.cursor } else { 0 },
+            dirty: !durable,
+            record,
+            ..Self::default()
+        }
+    }
+
+    /// What has not been handed out before `to` never will be.
+    pub(super) fn skip_to(&mut self, to: u64, reason: &'static str) {
+        let from = self
+            .skips
+            .back()
+            .map_or(self.at, |last| last.to.max(self.at));
+        if from < to {
+            match self.skips.back_mut() {
+                Some(last) if last.to == from && last.reason == reason && !last.told => {
+                    last.to = to;
+                }
+                _ => self.skips.push_back(Skip {
+                    from,
+                    to,
+                    reason,
+                    told: false,
+                }),
+            }
+            self.settle_skips();
+        }
+    }
+
+    /// Steps over events that are gone, once; says how many, and why.
+    pub(super) fn pass_skip(&mut self) -> Option<(u64, &'static str)> {
+        let skip = self.skips.iter_mut().find(|skip| !skip.told)?;
+        if skip.from > self.at {
+            return None;
+        }
+        skip.told = true;
+        self.at = self.at.max(skip.to);
+        let told = (skip.to - skip.from, skip.reason);
+        self.settle_skips();
+        Some(told)
+    }
+
+    /// Counts what became of the events before `upto`.
+    pub(super) fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
+        self.record.acknowledge(upto, delivered);
+        self.at = self.at.max(self.record.cursor);
+        self.dirty = true;
+        self.settle_skips();
+    }
+
+    /// Nothing is on its way: hands out again what was not acknowledged.
+    pub(super) fn rewind(&mut self) {
+        self.at = self.record.cursor;
+        self.settle_skips();
+    }
+
+    /// Counts skips that the cursor has come to.
+    fn settle_skips(&mut self) {
+        while let Some(skip) = self.skips.front()
+            && skip.from <= self.record.cursor
+            && skip.told
+        {
+            self.record.expire(skip.to, skip.reason);
+            self.at = self.at.max(self.record.cursor);
+            self.dirty = true;
+            self.skips.pop_front();
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            state: Mutex::default(),
+            published: Condvar::new(),
+            wake: Condvar::new(),
+            durable: Condvar::new(),
+            room: Condvar::new(),
+            names: RwLock::default(),
+            disk: RwLock::default(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file, where it can be used.
+    pub(super) fn disk(&self) -> Option<Arc<Disk>> {
+        self.disk
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_disk(&self, disk: Option<Arc<Disk>>) {
+        *self.disk.write().unwrap_or_else(PoisonError::into_inner) = disk;
+    }
+}
+
+impl State {
+    /// Appends a portion to the window and takes out what has no place any more.
+    pub(super) fn publish(
+        &mut self,
+        portion: Arc<Portion>,
+        window_bytes: usize,
+    ) -> Vec<Arc<Portion>> {
+        self.next = portion.end();
+        self.window_bytes += portion.batch.bytes_len();
+        self.window.push_back(portion);
+        let mut out = Vec::new();
+        while self.window_bytes > window_bytes && self.window.len() > 1 {
+            let Some(gone) = self.window.pop_front() else {
+                break;
+            };
+            self.window_bytes -= gone.batch.bytes_len();
+            if !gone.stored {
+                self.lose(gone.first, gone.end());
+            }
+            out.push(gone);
+        }
+        out
+    }
+
+    /// The portion of the window that holds the event `seq`.
+    pub(super) fn in_window(&self, seq: u64) -> Option<&Arc<Portion>> {
+        let after = self.window.partition_point(|portion| portion.first <= seq);
+        let portion = self.window.get(after.checked_sub(1)?)?;
+        (seq < portion.end()).then_some(portion)
+    }
+
+    /// The sink of this name, made where it is new: it is owed events from `next` on.
+    pub(super) fn sink(&mut self, name: &str, next: u64) -> &mut Sink {
+        if !self.sinks.contains_key(name) {
+            let sink = Sink::new(SinkRecord::new(next), false);
+            self.sinks.insert(name.to_owned(), sink);
+        }
+        self.sinks.entry(name.to_owned()).or_default()
+    }
+
+    /// Events before `upto` are gone for all sinks.
+    pub(super) fn expire(&mut self, upto: u64, reason: &'static str) {
+        for sink in self.sinks.values_mut() {
+            sink.skip_to(upto, reason);
+        }
+        self.oldest = self.oldest.max(upto);
+        self.not_stored.retain(|(_, end)| *end > upto);
+    }
+
+    /// Notes events that went by without being stored.
+    fn lose(&mut self, first: u64, end: u64) {
+        match self.not_stored.last_mut() {
+            Some(last) if last.1 == first => last.1 = end,
+            _ => self.not_stored.push((first, end)),
+        }
+        if self.not_stored.len() > MAX_GAPS {
+            self.not_stored.remove(0);
+        }
+    }
+
+    /// The end of the stretch without stored events that `at` lies in.
+    pub(super) fn not_stored(&self, at: u64) -> Option<u64> {
+        let gap = self
+            .not_stored
+            .iter()
+            .find(|(first, end)| (*first..*end).contains(&at))?;
+        Some(gap.1)
+    }
+
+    /// Where the window goes on at or after `at`.
+    pub(super) fn window_from(&self, at: u64) -> Option<u64> {
+        let portion = self.window.iter().find(|portion| portion.first >= at)?;
+        Some(portion.first)
+    }
+}
+
+/// Stretches of events not stored that are told apart; older ones are found to be missing all the same.
+const MAX_GAPS: usize = 64;

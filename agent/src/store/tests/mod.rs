@@ -1,0 +1,4 @@
+//! The store through its public API, on real files.
+
+mod rig;
+mod run;

@@ -1,0 +1,508 @@
+//! The writer: the one thread that changes the file. Batches and acknowledgements in, portions out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::changes::Changes;
+use super::disk::Disk;
+use super::error::Fault;
+use super::feed::Portion;
+use super::ledger::{STORE_UNAVAILABLE, StreamLedger};
+use super::names::Names;
+use super::open;
+use super::records::cursor_record;
+use super::segment::Segment;
+use super::state::Shared;
+use super::tables::to_bytes;
+use crate::flow::{Batch, Cursor};
+use crate::telemetry::{Health, Metrics, clock};
+
+/// Batches that wait for the writer.
+const INTAKE: usize = 2;
+/// Emptied batches that are kept for the next commits.
+const SPARE: usize = 2;
+
+/// The state of the thread.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    used: Sender<Batch>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    /// Events of the next commit.
+    pending: Batch,
+    /// When the first of them came.
+    since: Option<Instant>,
+    /// Cursors of the next commit, by stream id.
+    cursors: HashMap<String, Cursor>,
+    /// What became of every stream's lines, by its number.
+    ledger: BTreeMap<u32, StreamLedger>,
+    /// Of them, those that are not in the file as they are here.
+    touched: BTreeSet<u32>,
+    spare: Vec<Batch>,
+    segment: Segment,
+    retry: Retry,
+}
+
+/// When a store that cannot write is tried again.
+#[derive(Debug)]
+struct Retry {
+    first: Duration,
+    wait: Duration,
+    at: Option<Instant>,
+}
+
+impl Retry {
+    fn failed(&mut self) {
+        self.at = Some(Instant::now() + self.wait);
+        self.wait = (self.wait * 2).min(self.first * 30);
+    }
+
+    fn succeeded(&mut self) {
+        self.wait = self.first;
+        self.at = None;
+    }
+}
+
+/// What there is to do.
+enum Work {
+    /// A batch has come.
+    Batch(Box<Batch>),
+    /// It is time to commit.
+    Commit,
+    /// There will be no more batches.
+    Closed,
+}
+
+/// Moves batches from the flow's channel to the writer, which also waits for acknowledgements.
+pub(super) fn take_in(shared: &Shared, batches: &Receiver<Batch>) {
+    for batch in batches {
+        let mut state = shared.lock();
+        while state.intake.len() >= INTAKE && !state.ended {
+            state = shared
+                .room
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.ended {
+            return;
+        }
+        state.intake.push_back(batch);
+        shared.wake.notify_all();
+    }
+    shared.lock().intake_closed = true;
+    shared.wake.notify_all();
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        used: Sender<Batch>,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        ledger: BTreeMap<u32, StreamLedger>,
+    ) -> Self {
+        let first = shared.options.retry_after;
+        Self {
+            pending: Batch::new(Arc::default()),
+            shared,
+            used,
+            metrics,
+            health,
+            since: None,
+            cursors: HashMap::new(),
+            ledger,
+            touched: BTreeSet::new(),
+            spare: Vec::new(),
+            segment: Segment::default(),
+            retry: Retry {
+                first,
+                wait: first,
+                at: None,
+            },
+        }
+    }
+
+    /// Works until all batches are stored and the sinks have taken them, or their time is over.
+    pub(super) fn run(mut self) {
+        self.say_health();
+        loop {
+            match self.wait() {
+                Work::Batch(batch) => self.take(*batch),
+                Work::Commit => self.commit(),
+                Work::Closed => break,
+            }
+        }
+        self.commit();
+        self.drain();
+        let mut state = self.shared.lock();
+        state.ended = true;
+        drop(state);
+        self.shared.published.notify_all();
+        self.shared.durable.notify_all();
+        self.shared.room.notify_all();
+    }
+
+    /// Waits for something to do.
+    fn wait(&self) -> Work {
+        let mut state = self.shared.lock();
+        loop {
+            let due = self
+                .since
+                .map(|since| since + self.shared.options.commit_every);
+            let now = Instant::now();
+            if due.is_some_and(|due| due <= now) {
+                return Work::Commit;
+            }
+            if let Some(batch) = state.intake.pop_front() {
+                self.shared.room.notify_all();
+                return Work::Batch(Box::new(batch));
+            }
+            if state.intake_closed {
+                return Work::Closed;
+            }
+            let acknowledged = state.sinks.values().any(|sink| sink.dirty);
+            if acknowledged && state.unavailable.is_none() && self.since.is_none() {
+                return Work::Commit;
+            }
+            let until = [due, self.retry.at].into_iter().flatten().min();
+            let retry_due = self.retry.at.is_some_and(|at| at <= now);
+            if retry_due {
+                return Work::Commit;
+            }
+            let wait = until.map_or(Duration::from_secs(60), |at| {
+                at.saturating_duration_since(now)
+            });
+            state = self
+                .shared
+                .wake
+                .wait_timeout(state, wait)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Adds a batch to the next commit.
+    fn take(&mut self, mut batch: Batch) {
+        let full = self.pending.bytes_len() + batch.bytes_len() > self.shared.options.commit_bytes;
+        let other = !Arc::ptr_eq(&self.pending.labels, &batch.labels);
+        if !self.pending.events.is_empty() && (full || other) {
+            self.commit();
+        }
+        self.since.get_or_insert_with(Instant::now);
+        self.pending.labels = Arc::clone(&batch.labels);
+        self.pending.append(&batch);
+        for cursor in batch.cursors.drain(..) {
+            match self.cursors.get_mut(&cursor.stream.id) {
+                Some(known) => {
+                    let before = known.tally;
+                    *known = cursor;
+                    known.tally.bytes += before.bytes;
+                    known.tally.lines += before.lines;
+                    known.tally.events += before.events;
+                    known.tally.malformed += before.malformed;
+                    known.tally.cut_bytes += before.cut_bytes;
+                }
+                None => {
+                    self.cursors.insert(cursor.stream.id.clone(), cursor);
+                }
+            }
+        }
+        batch.clear();
+        // A flow that has ended needs no batches.
+        let _ = self.used.send(batch);
+        if self.pending.bytes_len() >= self.shared.options.commit_bytes {
+            self.commit();
+        }
+    }
+
+    /// Stores what is pending, then shows it to the sinks; where it cannot be stored they get it all the same.
+    fn commit(&mut self) {
+        self.since = None;
+        let now = clock::now().0;
+        let first = self.shared.lock().next;
+        self.try_again();
+        let counted = self.count();
+        let stored = match self.shared.disk() {
+            None => false,
+            Some(disk) => match self.store(&disk, first, now) {
+                Ok(()) => true,
+                Err(fault) => {
+                    self.unavailable(&fault);
+                    false
+                }
+            },
+        };
+        if !stored {
+            self.not_stored(&counted);
+        }
+        self.publish(first, stored);
+    }
+
+    /// Where the file could not be written: opens it anew once it is time.
+    fn try_again(&mut self) {
+        if self.shared.disk().is_some() || self.retry.at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        match open::reopen(&self.shared) {
+            Ok(()) => {
+                let ledger = self.ledger.keys().copied();
+                self.touched.extend(ledger);
+                self.retry.succeeded();
+                self.say_health();
+            }
+            Err(fault) => self.unavailable(&fault),
+        }
+    }
+
+    /// Events and lines per stream of the batch, and what the cursors have counted.
+    fn count(&mut self) -> Vec<(u32, u64, u64)> {
+        let mut names = self
+            .shared
+            .names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_stream = vec![(0_u64, 0_u64); self.pending.streams().len()];
+        let mut by_template: HashMap<usize, (usize, u64)> = HashMap::new();
+        for (index, event) in self.pending.events.iter().enumerate() {
+            if let Some((events, lines)) = by_stream.get_mut(event.stream_index as usize) {
+                *events += 1;
+                *lines += u64::from(event.lines);
+            }
+            let seen = by_template.entry(event.template).or_insert((index, 0));
+            // The last one: a template may have merged while the batch was filled.
+            *seen = (index, seen.1 + 1);
+        }
+        let now = clock::now().0;
+        for (template, (index, count)) in by_template {
+            let event = self.pending.events.get(index);
+            if let Some(text) = event.and_then(|event| event.template_text.as_ref()) {
+                names.saw(Some(template), text, count, now);
+            }
+        }
+        for cursor in self.cursors.values() {
+            let number = names.stream_number(&cursor.stream);
+            let ledger = self.ledger.entry(number).or_default();
+            ledger.bytes += cursor.tally.bytes;
+            ledger.lines += cursor.tally.lines;
+            ledger.events += cursor.tally.events;
+            ledger.malformed += cursor.tally.malformed;
+            ledger.cut_bytes += cursor.tally.cut_bytes;
+            ledger.open_lines = cursor.open_lines;
+            self.touched.insert(number);
+        }
+        for cursor in self.cursors.values_mut() {
+            cursor.tally = crate::flow::Tally::default();
+        }
+        let counted: Vec<(u32, u64, u64)> = self
+            .pending
+            .streams()
+            .iter()
+            .zip(by_stream)
+            .map(|(stream, (events, lines))| (names.stream_number(stream), events, lines))
+            .collect();
+        for (number, events, lines) in &counted {
+            let ledger = self.ledger.entry(*number).or_default();
+            ledger.stored += events;
+            ledger.stored_lines += lines;
+            self.touched.insert(*number);
+        }
+        counted
+    }
+
+    /// The events were counted as stored, and are not.
+    fn not_stored(&mut self, counted: &[(u32, u64, u64)]) {
+        for (number, events, lines) in counted {
+            let ledger = self.ledger.entry(*number).or_default();
+            ledger.stored -= events;
+            ledger.stored_lines -= lines;
+            *ledger
+                .dropped
+                .entry(STORE_UNAVAILABLE.to_owned())
+                .or_default() += events;
+            ledger.dropped_lines += lines;
+            self.touched.insert(*number);
+        }
+    }
+
+    /// One transaction: events, names, cursors, ledger, acknowledgements.
+    fn store(&mut self, disk: &Disk, first: u64, now: i64) -> Result<(), Fault> {
+        let sealed = self.pending.bytes_len() as u64 >= self.shared.options.seal_bytes / 2;
+        let (dirty, mut changes) = {
+            let mut names = self
+                .shared
+                .names
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            if !self.pending.events.is_empty() {
+                self.segment
+                    .encode(&self.pending, first, sealed, now, &mut names);
+            }
+            let cursors = self.cursor_records(&mut names, now);
+            let dirty = names.take_dirty();
+            let mut changes = Changes::of_names(&dirty, &names);
+            changes.cursors = cursors;
+            (dirty, changes)
+        };
+        changes.ledger = self
+            .touched
+            .iter()
+            .filter_map(|number| Some((*number, to_bytes(self.ledger.get(number)?))))
+            .collect();
+        let acknowledged = self.acknowledged();
+        changes.sinks = acknowledged
+            .iter()
+            .map(|(name, _, record)| (name.clone(), record.clone()))
+            .collect();
+        if changes.is_empty() && self.pending.events.is_empty() {
+            return Ok(());
+        }
+        let written = disk.write(|transaction| {
+            if !self.pending.events.is_empty() {
+                self.segment.insert(transaction)?;
+            }
+            changes.apply(transaction)
+        });
+        let mut state = self.shared.lock();
+        for (name, cursor, _) in acknowledged {
+            if let Some(sink) = state.sinks.get_mut(&name) {
+                match written {
+                    Ok(()) => sink.durable = sink.durable.max(cursor),
+                    Err(_) => sink.dirty = true,
+                }
+            }
+        }
+        drop(state);
+        match written {
+            Ok(()) => {
+                self.touched.clear();
+                self.cursors.clear();
+                self.shared.durable.notify_all();
+                Ok(())
+            }
+            Err(fault) => {
+                self.shared
+                    .names
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .give_back(dirty);
+                Err(fault)
+            }
+        }
+    }
+
+    fn cursor_records(&self, names: &mut Names, now: i64) -> Vec<(u32, Vec<u8>)> {
+        self.cursors
+            .values()
+            .map(|cursor| {
+                let number = names.stream_number(&cursor.stream);
+                (number, to_bytes(&cursor_record(cursor, now)))
+            })
+            .collect()
+    }
+
+    /// The records of the sinks that have moved: name, cursor, record.
+    fn acknowledged(&self) -> Vec<(String, u64, Vec<u8>)> {
+        let mut state = self.shared.lock();
+        state
+            .sinks
+            .iter_mut()
+            .filter(|(_, sink)| sink.dirty)
+            .map(|(name, sink)| {
+                sink.dirty = false;
+                (name.clone(), sink.record.cursor, to_bytes(&sink.record))
+            })
+            .collect()
+    }
+
+    /// Shows the pending events to the sinks.
+    fn publish(&mut self, first: u64, stored: bool) {
+        if self.pending.events.is_empty() {
+            return;
+        }
+        let next = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| Batch::new(Arc::default()));
+        let batch = std::mem::replace(&mut self.pending, next);
+        let portion = Arc::new(Portion {
+            first,
+            batch,
+            stored,
+        });
+        let out = self
+            .shared
+            .lock()
+            .publish(portion, self.shared.options.window_bytes);
+        self.shared.published.notify_all();
+        for portion in out {
+            if let Ok(mut portion) = Arc::try_unwrap(portion)
+                && self.spare.len() < SPARE
+            {
+                portion.batch.clear();
+                self.spare.push(portion.batch);
+            }
+        }
+    }
+
+    /// The file cannot be written: said once, tried again later.
+    fn unavailable(&mut self, fault: &Fault) {
+        self.retry.failed();
+        self.shared.set_disk(None);
+        let mut state = self.shared.lock();
+        let said = state.unavailable.replace(fault.to_string());
+        drop(state);
+        self.shared.durable.notify_all();
+        if said.as_deref() != Some(&fault.to_string()) {
+            if !matches!(fault, Fault::Off) {
+                tracing::error!(%fault, "the store cannot be written; events go on to the sinks and are not kept");
+            }
+            self.say_health();
+        }
+    }
+
+    fn say_health(&self) {
+        let state = self.shared.lock();
+        match &state.unavailable {
+            Some(_) if self.shared.options.directory.is_none() => self.health.fine(
+                "store",
+                "switched off: events go on to the sinks and are not kept",
+            ),
+            Some(why) => self.health.broken(
+                "store",
+                format!("{why}; events go on to the sinks and are not kept, and it is tried again"),
+            ),
+            None => self
+                .health
+                .fine("store", "events are stored before they are passed on"),
+        }
+    }
+
+    /// After the last event: the sinks get their time to take what they are owed.
+    fn drain(&mut self) {
+        let mut state = self.shared.lock();
+        state.complete = true;
+        self.shared.published.notify_all();
+        let deadline = Instant::now() + self.shared.options.drain;
+        loop {
+            let dirty = state.sinks.values().any(|sink| sink.dirty);
+            if dirty && state.unavailable.is_none() {
+                drop(state);
+                self.commit();
+                state = self.shared.lock();
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !state.sinks.values().any(|sink| sink.fed) {
+                return;
+            }
+            state = self
+                .shared
+                .wake
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
