@@ -58,7 +58,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let listener = bind(config)?;
     let (batches, to_write) = sync_channel(BATCHES);
     let (emptied, used) = channel();
-    let sink = sink::spawn(config.stdout(), to_write, emptied, Arc::clone(&metrics))
+    let sink = sink::spawn(config.stdout(), to_write, emptied, &metrics)
         .context("the sink cannot be started")?;
     let (control, controls) = channel();
     let (messages, received) = sync_channel(MESSAGES);

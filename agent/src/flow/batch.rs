@@ -162,6 +162,11 @@ impl Batch {
         self.streams.get(index as usize).map(Arc::as_ref)
     }
 
+    /// The same, shared.
+    pub(crate) fn stream_arc(&self, index: u32) -> Option<&Arc<StreamInfo>> {
+        self.streams.get(index as usize)
+    }
+
     /// Keeps the text of `event`.
     pub(super) fn keep_text(&mut self, event: &EventRef<'_>) -> Slice {
         self.keep(event.text)
@@ -180,7 +185,7 @@ impl Batch {
     }
 
     /// The index of `stream` in this batch.
-    pub(super) fn keep_stream(&mut self, stream: &Arc<StreamInfo>) -> u32 {
+    pub(crate) fn keep_stream(&mut self, stream: &Arc<StreamInfo>) -> u32 {
         let known = self
             .streams
             .iter()

@@ -1,52 +1,182 @@
 //! Where labelled events go.
+//!
+//! Enters: what the store hands out to a sink by name. Leaves: requests, lines and files, and what was acknowledged.
+//! Every sink runs on a thread of its own behind one engine; a protocol is a [`Body`] and a [`Transport`] and knows
+//! nothing of cursors, repeats or counts.
+//!
+//! | file | what |
+//! |---|---|
+//! | `deliver` | the engine: take, select, mask, encode, compress, send, repeat, acknowledge |
+//! | [`transport`] | the contract between the engine and a protocol |
+//! | [`encode`] | one event as JSON, for people, in columns |
+//! | `select`, `sample` | which events go out, and how many of the same |
+//! | `mask` | secrets are masked |
+//! | `http`, `file`, `lines` | JSON over HTTP; rotating files; standard output and nowhere |
+//! | `backoff`, `compress`, `dead`, `drain`, `state` | the engine's parts |
 
+mod backoff;
+mod compress;
+mod dead;
+mod deliver;
+mod drain;
 pub mod encode;
-#[allow(dead_code, unused_imports)] // Until the engine drives it.
+mod file;
 mod http;
+mod lines;
+mod mask;
+mod sample;
+mod select;
+mod state;
 mod stdout;
+mod supply;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use anyhow::Context as _;
+
+use backoff::Backoff;
+use compress::Compressor;
+use dead::DeadLetters;
+use deliver::{Engine, Load};
+use drain::Drain;
 use encode::{Encode, Json, Pretty, Tsv};
+use mask::Mask;
+use sample::Sampler;
+use select::Select;
+use state::State;
+use supply::Supply;
+use transport::{Body, Transport};
 
-use crate::config::sinks::StdoutFormat;
+use crate::config::sinks::{Sink, StdoutFormat, To};
 use crate::flow::Batch;
-use crate::telemetry::Metrics;
+use crate::shutdown::Shutdown;
+use crate::telemetry::{Health, Metrics};
 
-/// Starts the sink that is configured. Without one the events are only counted.
+/// What a protocol gives the engine.
+struct Protocol {
+    body: Box<dyn Body>,
+    transport: Box<dyn Transport>,
+    /// Where it delivers to, for people.
+    what: String,
+}
+
+impl Protocol {
+    fn new(body: impl Body + 'static, transport: impl Transport + 'static, what: String) -> Self {
+        Self {
+            body: Box::new(body),
+            transport: Box::new(transport),
+            what,
+        }
+    }
+
+    /// The protocol of a sink; nothing is connected or opened yet.
+    ///
+    /// # Errors
+    /// In words, where its settings cannot be used.
+    fn of(sink: &Sink, host: &str) -> Result<Self, String> {
+        Ok(match &sink.to {
+            To::Stdout(format) => {
+                let out = io::stdout();
+                let encoder = encoder(*format, out.is_terminal(), host);
+                Self::new(
+                    lines::Lines::new(encoder),
+                    lines::Stdout(out),
+                    "writes to standard output".to_owned(),
+                )
+            }
+            To::File(file) => Self::new(
+                lines::Lines::new(encoder(file.format, false, host)),
+                file::Rotating::new(file),
+                format!("writes to {}", file.path.display()),
+            ),
+            To::Http(http) => Self::new(
+                http::JsonBody::new(host, http.array),
+                http::Http::new(http)?,
+                format!("sends to {}", without_secrets(&http.client.url)),
+            ),
+            To::Blackhole => Self::new(
+                http::JsonBody::new(host, false),
+                lines::Blackhole,
+                "throws everything away".to_owned(),
+            ),
+        })
+    }
+}
+
+/// A URL without what may be secret in it: its user, its password, its query.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Starts the thread of one sink.
 ///
 /// # Errors
-/// Where its thread cannot be started.
-pub fn spawn(
-    stdout: Option<StdoutFormat>,
-    batches: Receiver<Batch>,
-    used: Sender<Batch>,
-    metrics: Arc<Metrics>,
-) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
-    let out = std::io::stdout();
-    let Some(format) = stdout else {
-        return stdout::spawn(
-            batches,
-            used,
-            Box::new(encode::Nothing),
-            Box::new(std::io::sink()),
-            metrics,
-        );
+/// Where its settings cannot be used, with the key, or its thread cannot be started.
+fn spawn_one<S: Supply + 'static>(
+    sink: &Sink,
+    supply: S,
+    drain: &Drain,
+    metrics: &Metrics,
+    health: &Arc<Health>,
+    host: &str,
+) -> anyhow::Result<JoinHandle<io::Result<()>>> {
+    let place = || format!("sinks.{}", sink.name);
+    let protocol = Protocol::of(sink, host)
+        .map_err(anyhow::Error::msg)
+        .with_context(place)?;
+    let engine = Engine {
+        supply,
+        body: protocol.body,
+        transport: protocol.transport,
+        batch: sink.batch,
+        retry: sink.retry,
+        select: Select::new(sink.filter.clone()),
+        sampler: sink.sample.map(Sampler::new),
+        mask: Mask,
+        compressor: Compressor::new(sink.compression).with_context(place)?,
+        backoff: Backoff::new(&sink.retry),
+        dead: sink
+            .dead_letter
+            .as_ref()
+            .map(|path| DeadLetters::new(&sink.name, host, path)),
+        state: State::new(
+            &sink.name,
+            protocol.what,
+            metrics.sink(&sink.name),
+            Arc::clone(health),
+        ),
+        drain: drain.clone(),
+        limit: sink.batch.max_bytes,
+        load: Load::default(),
     };
-    let terminal = out.is_terminal();
-    let encoder: Box<dyn Encode + Send> = match format {
+    std::thread::Builder::new()
+        .name(format!("sink-{}", sink.name))
+        .spawn(move || engine.run())
+        .with_context(place)
+}
+
+fn encoder(format: StdoutFormat, terminal: bool, host: &str) -> Box<dyn Encode + Send> {
+    match format {
         StdoutFormat::Pretty => Box::new(pretty(terminal)),
         StdoutFormat::Auto if terminal => Box::new(pretty(true)),
         StdoutFormat::Json | StdoutFormat::Auto => Box::new(Json {
-            host: Some(host_name()),
+            host: Some(host.to_owned()),
         }),
         StdoutFormat::Tsv => Box::new(Tsv),
-    };
-    stdout::spawn(batches, used, encoder, Box::new(out), metrics)
+    }
 }
 
 fn pretty(terminal: bool) -> Pretty {
@@ -63,4 +193,23 @@ fn host_name() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+/// Starts standard output alone, without a store behind it.
+///
+/// # Errors
+/// Where its thread cannot be started.
+pub fn spawn(
+    stdout: Option<StdoutFormat>,
+    batches: Receiver<Batch>,
+    used: Sender<Batch>,
+    metrics: &Metrics,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let out = io::stdout();
+    let terminal = out.is_terminal();
+    let (encoder, out): (Box<dyn Encode + Send>, Box<dyn io::Write + Send>) = match stdout {
+        None => (Box::new(encode::Nothing), Box::new(io::sink())),
+        Some(format) => (encoder(format, terminal, &host_name()), Box::new(out)),
+    };
+    stdout::spawn(batches, used, encoder, out, metrics.sink("stdout"))
 }

@@ -1,19 +1,15 @@
 //! Standard output: every event at once, one after another.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::encode::{Encode, Outgoing};
 use crate::flow::Batch;
-use crate::telemetry::Metrics;
+use crate::telemetry::SinkMetrics;
 
 /// Bytes that are written together.
 const WRITE_BYTES: usize = 64 * 1024;
-
-/// The name in metrics.
-pub(super) const NAME: &str = "stdout";
 
 /// Writes batches to `out` on a thread of its own until the sender is gone; the emptied batches go back through `used`.
 /// The thread ends with the error of the first write that fails, and with it the agent: nobody would read the rest.
@@ -25,7 +21,7 @@ pub(super) fn spawn(
     used: Sender<Batch>,
     mut encoder: Box<dyn Encode + Send>,
     mut out: Box<dyn Write + Send>,
-    metrics: Arc<Metrics>,
+    metrics: SinkMetrics,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     std::thread::Builder::new()
         .name("sink-stdout".to_owned())
@@ -40,7 +36,7 @@ pub(super) fn spawn(
                     }
                 }
                 written += flush(&mut text, &mut out)?;
-                metrics.delivered(NAME, batch.events.len() as u64, written);
+                metrics.delivered(batch.events.len() as u64, written);
                 batch.clear();
                 // The flow may have ended already; then the batch is not needed any more.
                 let _ = used.send(batch);

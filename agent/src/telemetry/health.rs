@@ -1,5 +1,6 @@
 //! Which parts work, and what to do about those that do not.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +20,7 @@ pub struct Component {
 #[derive(Debug)]
 pub struct Health {
     started: Instant,
-    components: Mutex<BTreeMap<&'static str, Component>>,
+    components: Mutex<BTreeMap<Cow<'static, str>, Component>>,
 }
 
 /// What `/health` answers.
@@ -32,7 +33,7 @@ pub struct Report {
     /// Seconds since the start.
     pub uptime_s: u64,
     /// The parts by name.
-    pub components: BTreeMap<&'static str, Component>,
+    pub components: BTreeMap<Cow<'static, str>, Component>,
 }
 
 impl Default for Health {
@@ -46,9 +47,9 @@ impl Default for Health {
 
 impl Health {
     /// `name` does its work.
-    pub fn fine(&self, name: &'static str, detail: impl Into<String>) {
+    pub fn fine(&self, name: impl Into<Cow<'static, str>>, detail: impl Into<String>) {
         self.set(
-            name,
+            name.into(),
             Component {
                 ok: true,
                 detail: detail.into(),
@@ -57,9 +58,9 @@ impl Health {
     }
 
     /// `name` does not; `detail` says why, and the remedy.
-    pub fn broken(&self, name: &'static str, detail: impl Into<String>) {
+    pub fn broken(&self, name: impl Into<Cow<'static, str>>, detail: impl Into<String>) {
         self.set(
-            name,
+            name.into(),
             Component {
                 ok: false,
                 detail: detail.into(),
@@ -67,7 +68,7 @@ impl Health {
         );
     }
 
-    fn set(&self, name: &'static str, component: Component) {
+    fn set(&self, name: Cow<'static, str>, component: Component) {
         self.components
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -9,6 +9,8 @@ use prometheus::{
     Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::sinks::{SinkMetrics, SinkVectors};
+
 /// How a [`Reading`] moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,8 +45,7 @@ pub struct Metrics {
     container_events: IntCounterVec,
     templates: IntGauge,
     template_overflow: IntCounter,
-    sink_events: IntCounterVec,
-    sink_bytes: IntCounterVec,
+    sinks: SinkVectors,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
     counters: Mutex<Vec<(Reading, IntCounter)>>,
@@ -125,16 +126,7 @@ impl Metrics {
                 "template_overflow_total",
                 "Events that shared the overflow template because the table was full.",
             )?,
-            sink_events: vector(
-                "sink_events_total",
-                "Events that a sink has delivered.",
-                &["sink"],
-            )?,
-            sink_bytes: vector(
-                "sink_bytes_total",
-                "Bytes that a sink has delivered.",
-                &["sink"],
-            )?,
+            sinks: SinkVectors::new(&registry)?,
             pack_reloads: vector(
                 "pack_reloads_total",
                 "Reloads of the pack by outcome.",
@@ -202,10 +194,10 @@ impl Metrics {
         self.template_overflow.inc_by(overflow);
     }
 
-    /// `sink` has delivered.
-    pub fn delivered(&self, sink: &str, events: u64, bytes: u64) {
-        self.sink_events.with_label_values(&[sink]).inc_by(events);
-        self.sink_bytes.with_label_values(&[sink]).inc_by(bytes);
+    /// The numbers of the sink of this name.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> SinkMetrics {
+        self.sinks.of(name)
     }
 
     /// A reload of the pack was tried.

@@ -5,6 +5,8 @@ pub mod health;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+mod sinks;
 
 pub use health::Health;
 pub use metrics::Metrics;
+pub use sinks::SinkMetrics;

@@ -145,10 +145,10 @@ pub(super) fn failed(error: &ureq::Error) -> Outcome {
 }
 
 fn of_io(error: &io::Error) -> (&'static str, bool) {
-    if error
+    let inner = error
         .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
-    {
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if inner.is_some() {
         return ("tls", true);
     }
     match error.kind() {

@@ -107,7 +107,7 @@ impl Client {
                 .build();
             self.agent.run(sent)
         });
-        let answer = sent.and_then(|response| {
+        let answer = sent.map(|response| {
             let (head, mut body) = response.into_parts();
             // The status decides; a text that does not come whole changes nothing of it.
             let text = body
@@ -115,7 +115,7 @@ impl Client {
                 .limit(ANSWER_BYTES)
                 .read_to_vec()
                 .unwrap_or_default();
-            Ok(Answer::new(head.status.as_u16(), &head.headers, text))
+            Answer::new(head.status.as_u16(), &head.headers, text)
         });
         match answer {
             Ok(answer) => {
