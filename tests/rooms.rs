@@ -20,7 +20,15 @@ const AGENT: &[(&str, &[&str])] = &[
     ("store", &["escape", "flow", "source", "telemetry"]),
     (
         "sink",
-        &["config", "escape", "flow", "source", "store", "telemetry"],
+        &[
+            "config",
+            "escape",
+            "flow",
+            "shutdown",
+            "source",
+            "store",
+            "telemetry",
+        ],
     ),
 ];
 

@@ -14,10 +14,10 @@ use super::mask::Mask;
 use super::sample::{Sampler, Summary};
 use super::select::Select;
 use super::state::State;
-use super::supply::{Delivered, Next, Portion, Supply};
 use super::transport::{Body, Outcome, Prepared, Transport};
 use crate::config::sinks::{Batch, Retry};
 use crate::flow::{Batch as FlowBatch, Labelled};
+use crate::store::{Delivered, Feed, Next, Portion};
 
 /// How often a sink with nothing to do looks whether it should end.
 const IDLE: Duration = Duration::from_millis(500);
@@ -29,8 +29,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const TICK: Duration = Duration::from_secs(1);
 
 /// The parts of one sink.
-pub(super) struct Engine<S> {
-    pub(super) supply: S,
+pub(super) struct Engine {
+    pub(super) feed: Feed,
     pub(super) body: Box<dyn Body>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) batch: Batch,
@@ -94,7 +94,7 @@ impl Settled {
     }
 }
 
-impl<S: Supply> Engine<S> {
+impl Engine {
     /// Works until there is nothing more to come, the time to drain is over, or the output has ended.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl<S: Supply> Engine<S> {
 
     fn work(&mut self) -> Result<(), Stop> {
         loop {
-            match self.supply.next(self.patience()) {
+            match self.feed.next(self.patience()) {
                 Next::Portion(portion, skip) => self.take(&portion, skip)?,
                 Next::Idle => {}
                 Next::Expired { events, reason } => {
@@ -128,7 +128,7 @@ impl<S: Supply> Engine<S> {
             if self.is_due() {
                 self.settle()?;
             }
-            self.state.pending(self.supply.pending(), self.load.began);
+            self.state.pending(self.feed.pending(), self.load.began);
             if self.drain.is_over() {
                 return Err(Stop::Over);
             }
@@ -243,7 +243,7 @@ impl<S: Supply> Engine<S> {
         );
         self.state.masked(self.mask.take_counts());
         if load.upto > 0 {
-            self.supply.acknowledge(
+            self.feed.acknowledge(
                 load.upto,
                 &Delivered {
                     events: settled.delivered,
@@ -363,7 +363,7 @@ impl<S: Supply> Engine<S> {
                     break;
                 }
                 self.drain.sleep(left.min(TICK));
-                self.state.pending(self.supply.pending(), self.load.began);
+                self.state.pending(self.feed.pending(), self.load.began);
             }
             self.state.waited();
         }

@@ -28,7 +28,6 @@ mod sample;
 mod select;
 mod state;
 mod stdout;
-mod supply;
 #[cfg(test)]
 mod tests;
 pub mod transport;
@@ -51,12 +50,12 @@ use mask::Mask;
 use sample::Sampler;
 use select::Select;
 use state::State;
-use supply::Supply;
 use transport::{Body, Transport};
 
 use crate::config::sinks::{Sink, StdoutFormat, To};
 use crate::flow::Batch;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
 use crate::telemetry::{Health, Metrics};
 
 /// What a protocol gives the engine.
@@ -121,24 +120,66 @@ fn without_secrets(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// Starts the thread of one sink.
+/// Starts every sink of `sinks` on a thread of its own, fed by `store`. A thread ends when there is nothing more to come,
+/// or `drain` after `shutdown` is triggered; what it has not delivered by then stays in the store. It gives an error
+/// where its output has ended for good (the reader of standard output is gone), which is the end of the agent too.
 ///
 /// # Errors
-/// Where its settings cannot be used, with the key, or its thread cannot be started.
-fn spawn_one<S: Supply + 'static>(
+/// Where the settings of a sink cannot be used, with their key, or a thread cannot be started.
+pub fn spawn_all(
+    sinks: &[Sink],
+    store: &Store,
+    shutdown: &Shutdown,
+    drain: Duration,
+    metrics: &Metrics,
+    health: &Arc<Health>,
+) -> anyhow::Result<Vec<JoinHandle<io::Result<()>>>> {
+    let host = host_name();
+    let drain = Drain::new(shutdown, drain);
+    // All are set up before any is started: a start that fails has sent nothing.
+    let engines: Vec<_> = sinks
+        .iter()
+        .map(|sink| engine(sink, store, &drain, metrics, health, &host))
+        .collect::<anyhow::Result<_>>()?;
+    engines
+        .into_iter()
+        .zip(sinks)
+        .map(|(engine, sink)| {
+            std::thread::Builder::new()
+                .name(format!("sink-{}", sink.name))
+                .spawn(move || engine.run())
+                .with_context(|| format!("sinks.{}", sink.name))
+        })
+        .collect()
+}
+
+/// Whether the settings of all sinks can be used: certificates, keys, secrets and proxies are looked at, nothing is sent.
+///
+/// # Errors
+/// What cannot be used, with its key.
+pub fn check(sinks: &[Sink]) -> anyhow::Result<()> {
+    for sink in sinks {
+        Protocol::of(sink, "")
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("sinks.{}", sink.name))?;
+    }
+    Ok(())
+}
+
+fn engine(
     sink: &Sink,
-    supply: S,
+    store: &Store,
     drain: &Drain,
     metrics: &Metrics,
     health: &Arc<Health>,
     host: &str,
-) -> anyhow::Result<JoinHandle<io::Result<()>>> {
+) -> anyhow::Result<Engine> {
     let place = || format!("sinks.{}", sink.name);
     let protocol = Protocol::of(sink, host)
         .map_err(anyhow::Error::msg)
         .with_context(place)?;
-    let engine = Engine {
-        supply,
+    Ok(Engine {
+        feed: store.feed(&sink.name),
         body: protocol.body,
         transport: protocol.transport,
         batch: sink.batch,
@@ -161,11 +202,7 @@ fn spawn_one<S: Supply + 'static>(
         drain: drain.clone(),
         limit: sink.batch.max_bytes,
         load: Load::default(),
-    };
-    std::thread::Builder::new()
-        .name(format!("sink-{}", sink.name))
-        .spawn(move || engine.run())
-        .with_context(place)
+    })
 }
 
 fn encoder(format: StdoutFormat, terminal: bool, host: &str) -> Box<dyn Encode + Send> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::disk::Found;
-use super::ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE};
+use super::ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord};
 use super::state::Shared;
 use crate::flow::Batch;
 
@@ -133,6 +133,22 @@ impl Feed {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+    }
+
+    /// What became of the sink's events so far.
+    #[must_use]
+    pub fn record(&self) -> SinkRecord {
+        let mut state = self.shared.lock();
+        let next = state.next;
+        state.sink(&self.name, next).record.clone()
+    }
+
+    /// How many events the sink is still owed.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        let mut state = self.shared.lock();
+        let next = state.next;
+        state.sink(&self.name, next).record.pending(next)
     }
 
     /// What the file has at `at`; none where it cannot be read now.

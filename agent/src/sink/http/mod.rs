@@ -5,6 +5,7 @@ mod answer;
 mod client;
 mod named;
 
+#[allow(unused_imports)] // For the protocols that read more of an answer than its status.
 pub(in crate::sink) use answer::Answer;
 pub(in crate::sink) use client::Client;
 
