@@ -24,6 +24,10 @@ const INTAKE: usize = 2;
 /// Emptied batches that are kept for the next commits.
 const SPARE: usize = 2;
 
+/// While events keep coming, a sink that is behind gets its acknowledgement committed after so long; one that has delivered
+/// everything waits for the next commit.
+const BEHIND: Duration = Duration::from_millis(25);
+
 /// The state of the thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -43,6 +47,8 @@ pub(super) struct Writer {
     spare: Vec<Batch>,
     segment: Segment,
     retry: Retry,
+    /// When the last commit was.
+    committed: Instant,
 }
 
 /// When a store that cannot write is tried again.
@@ -121,6 +127,7 @@ impl Writer {
                 wait: first,
                 at: None,
             },
+            committed: Instant::now(),
         }
     }
 
@@ -151,8 +158,14 @@ impl Writer {
             let due = self
                 .since
                 .map(|since| since + self.shared.options.commit_every);
+            let behind = state.unavailable.is_none()
+                && state
+                    .sinks
+                    .values()
+                    .any(|sink| sink.dirty && sink.record.cursor < state.next);
+            let behind = behind.then(|| self.committed + BEHIND);
             let now = Instant::now();
-            if due.is_some_and(|due| due <= now) {
+            if [due, behind].into_iter().flatten().any(|due| due <= now) {
                 return Work::Commit;
             }
             if let Some(batch) = state.intake.pop_front() {
@@ -166,7 +179,7 @@ impl Writer {
             if acknowledged && state.unavailable.is_none() && self.since.is_none() {
                 return Work::Commit;
             }
-            let until = [due, self.retry.at].into_iter().flatten().min();
+            let until = [due, behind, self.retry.at].into_iter().flatten().min();
             let retry_due = self.retry.at.is_some_and(|at| at <= now);
             if retry_due {
                 return Work::Commit;
@@ -238,6 +251,7 @@ impl Writer {
             self.not_stored(&counted);
         }
         self.publish(first, stored);
+        self.committed = Instant::now();
     }
 
     /// Where the file could not be written: opens it anew once it is time.
