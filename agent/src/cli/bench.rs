@@ -1,5 +1,7 @@
 //! `logsieve bench`: replays a file through every step by itself and tells what each costs.
 
+mod blocks;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::ops::Range;
@@ -16,6 +18,8 @@ use logline::level::{self, Level};
 use logline::rules::{RuleInput, RuleSet, Scratch};
 use logline::template::{self, Table};
 use logline::time::TimeContext;
+
+use blocks::Blocks;
 
 use super::{PackArgument, output};
 use crate::config::PackChoice;
@@ -46,6 +50,10 @@ enum Step {
     Flow,
     /// The same, then write JSON
     Json,
+    /// Make the store's blocks of labelled events
+    Pack,
+    /// Make labelled events of the store's blocks
+    Unpack,
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +66,9 @@ pub(super) struct Arguments {
     /// How often each step is measured; the fastest counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+    /// KiB of text that a block of the store holds
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    block: u32,
     #[command(flatten)]
     pack: PackArgument,
 }
@@ -93,12 +104,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         "M lines/s",
         "ns/line",
     );
+    let mut blocks = None;
+    let mut sizes = String::new();
     let all = <Step as clap::ValueEnum>::value_variants();
     for step in all {
         if !arguments.only.is_empty() && !arguments.only.contains(step) {
             continue;
         }
-        let (bytes, work) = step.work(&file, &events, &rules);
+        if matches!(step, Step::Pack | Step::Unpack) && blocks.is_none() {
+            let made = Blocks::of(&file, &rules, arguments.block as usize * 1024);
+            made.decode()?;
+            sizes = made.sizes(&file)?;
+            blocks = Some(made);
+        }
+        let (bytes, work) = step.work(&file, &events, &rules, blocks.as_ref());
         let seconds = fastest(arguments.repeat, work).as_secs_f64();
         let name = format!("{step:?}").to_lowercase();
         let lines = lines as f64;
@@ -110,6 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             seconds / lines * 1e9,
         )?;
     }
+    table.push_str(&sizes);
     output::print(table.as_bytes())
 }
 
@@ -120,6 +140,7 @@ impl Step {
         file: &'a [u8],
         events: &'a Events,
         rules: &'a Arc<RuleSet>,
+        blocks: Option<&'a Blocks>,
     ) -> (usize, Box<dyn Fn() + 'a>) {
         let texts = events.events.iter().map(|event| event.text.len()).sum();
         let messages = events.events.iter().map(|event| event.message.len()).sum();
@@ -132,6 +153,15 @@ impl Step {
             Self::Rules => (texts, Box::new(|| events.rules(rules))),
             Self::Flow => (file.len(), Box::new(|| flow(file, rules, false))),
             Self::Json => (file.len(), Box::new(|| flow(file, rules, true))),
+            Self::Pack => (
+                blocks.map_or(0, Blocks::texts),
+                Box::new(move || blocks.into_iter().for_each(Blocks::encode)),
+            ),
+            Self::Unpack => (
+                blocks.map_or(0, Blocks::texts),
+                // That they can be read was seen before.
+                Box::new(move || blocks.into_iter().for_each(|blocks| _ = blocks.decode())),
+            ),
         }
     }
 }

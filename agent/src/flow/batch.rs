@@ -21,6 +21,14 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// So many bytes from `start` on.
+    pub(crate) fn new(start: usize, len: usize) -> Self {
+        Self {
+            start: clamp(start),
+            len: clamp(len),
+        }
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(self) -> bool {
@@ -229,6 +237,12 @@ impl Batch {
     #[must_use]
     pub fn streams(&self) -> &[Arc<StreamInfo>] {
         &self.streams
+    }
+
+    /// The memory that the slices speak of, for who makes events out of stored ones: only to be appended to, or cut back to a
+    /// length that it had before.
+    pub(crate) fn arena(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Slice {

@@ -20,6 +20,7 @@
 #![expect(dead_code, reason = "reading back from the file comes next")]
 
 mod backend;
+pub mod block;
 mod changes;
 mod disk;
 mod error;
