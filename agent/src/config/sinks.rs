@@ -1,5 +1,7 @@
 //! The sinks as the engine takes them: every value in its own type, every default filled in.
 
+mod protocols;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use logline::level::Level;
 use super::error::ConfigError;
 use super::raw;
 use super::raw::sinks::{CompressionName, Format, LevelName, SinkType};
+
+pub use protocols::{Forward, Label, Loki, Otlp, Tag, TagField, TagPart};
 
 /// One sink.
 #[derive(Clone, Debug)]
@@ -43,6 +47,12 @@ pub enum To {
     File(File),
     /// HTTP requests with JSON.
     Http(Http),
+    /// The Fluent forward protocol.
+    Forward(Forward),
+    /// OTLP over HTTP.
+    Otlp(Otlp),
+    /// Loki's push API.
+    Loki(Loki),
     /// Nowhere.
     Blackhole,
 }
@@ -260,6 +270,20 @@ fn keys(kind: SinkType) -> Vec<&'static str> {
         SinkType::Stdout => &[&["format"]],
         SinkType::File => &[&["path", "format", "rotate", "sync"]],
         SinkType::Http => &[&["format"], CLIENT, REFUSABLE],
+        SinkType::Forward => &[
+            &[
+                "url",
+                "tag",
+                "ack",
+                "shared_key",
+                "auth",
+                "tls",
+                "timeout_ms",
+            ],
+            &["compression", "compression_level"],
+        ],
+        SinkType::Otlp => &[CLIENT, REFUSABLE],
+        SinkType::Loki => &[&["labels", "fixed_labels", "tenant"], CLIENT, REFUSABLE],
         SinkType::Blackhole => &[&["format", "compression", "compression_level"]],
     };
     own.concat()
@@ -313,7 +337,7 @@ impl Place<'_> {
                 return Err(self.wrong(
                     "type",
                     "is missing",
-                    "say what the sink is: stdout, file, http, blackhole",
+                    "say what the sink is: stdout, file, http, forward, otlp, loki, blackhole",
                 ));
             }
         };
@@ -333,7 +357,7 @@ impl Place<'_> {
         Ok(Sink {
             name: name.to_owned(),
             batch: self.batch(kind, raw.batch.as_ref())?,
-            compression: self.compression(&to, raw)?,
+            compression: self.body_compression(&to, raw)?,
             to,
             filter: self.filter(raw.filter.as_ref())?,
             sample: raw
@@ -359,6 +383,9 @@ impl Place<'_> {
                     Some(other) => return Err(self.format(other, "ndjson or array")),
                 },
             }),
+            SinkType::Forward => To::Forward(self.forward(raw)?),
+            SinkType::Otlp => To::Otlp(self.otlp(raw)?),
+            SinkType::Loki => To::Loki(self.loki(raw)?),
             SinkType::Blackhole => {
                 self.lines(raw, StdoutFormat::Json)?;
                 To::Blackhole
@@ -415,7 +442,11 @@ impl Place<'_> {
         let wait = match kind {
             SinkType::Stdout => 0,
             SinkType::File => 200,
-            SinkType::Http | SinkType::Blackhole => 1_000,
+            SinkType::Http
+            | SinkType::Forward
+            | SinkType::Otlp
+            | SinkType::Loki
+            | SinkType::Blackhole => 1_000,
         };
         let batch = Batch {
             max_events: raw.max_events.unwrap_or(10_000),
@@ -435,14 +466,28 @@ impl Place<'_> {
         Ok(batch)
     }
 
-    fn compression(&self, to: &To, raw: &raw::Sink) -> Result<Compression, ConfigError> {
-        let name = match raw.compression.unwrap_or(CompressionName::Auto) {
-            CompressionName::Auto => match to {
-                To::Http(http) if !on_loopback(&http.client.url) => CompressionName::Gzip,
-                _ => CompressionName::None,
-            },
-            other => other,
+    /// How the bodies of a sink are compressed.
+    fn body_compression(&self, to: &To, raw: &raw::Sink) -> Result<Compression, ConfigError> {
+        let name = raw.compression.unwrap_or(CompressionName::Auto);
+        let name = match to {
+            // What is in its messages is compressed, not they.
+            To::Forward(_) => return Ok(Compression::None),
+            To::Loki(loki) => self.only_gzip(raw, &loki.client.url)?,
+            To::Http(Http { client, .. }) | To::Otlp(Otlp { client })
+                if name == CompressionName::Auto && !on_loopback(&client.url) =>
+            {
+                CompressionName::Gzip
+            }
+            _ => name,
         };
+        self.compression(name, raw)
+    }
+
+    fn compression(
+        &self,
+        name: CompressionName,
+        raw: &raw::Sink,
+    ) -> Result<Compression, ConfigError> {
         let level = |allowed: std::ops::RangeInclusive<i32>| {
             let level = raw.compression_level.unwrap_or(1);
             if allowed.contains(&level) {
@@ -530,12 +575,8 @@ impl Place<'_> {
                 "write it like http://127.0.0.1:8080/ or https://logs.example.com/in",
             ));
         }
-        let timeout = raw.timeout_ms.unwrap_or(30_000);
-        if timeout == 0 {
-            return Err(self.wrong("timeout_ms", "0 is too small", "use 1 or more"));
-        }
         Ok(Client {
-            timeout: Duration::from_millis(timeout),
+            timeout: self.timeout(raw)?,
             headers: self.headers(raw)?,
             auth: self.auth(raw.auth.as_ref())?,
             tls: self.tls(&url, raw.tls.as_ref())?,
@@ -564,32 +605,41 @@ impl Place<'_> {
         Ok(headers)
     }
 
+    /// A secret that stands somewhere else.
+    fn hidden(&self, key: &str, secret: &raw::sinks::Secret) -> Result<Secret, ConfigError> {
+        if matches!(secret, raw::sinks::Secret::Text(_)) {
+            return Err(self.wrong(
+                key,
+                "a secret does not stand in the configuration",
+                "write {file: PATH} or {env: NAME}",
+            ));
+        }
+        self.secret(key, secret)
+    }
+
     fn auth(&self, raw: Option<&raw::sinks::Auth>) -> Result<Auth, ConfigError> {
         let Some(raw) = raw else {
             return Ok(Auth::None);
         };
-        let hidden = |key: &str, secret: &raw::sinks::Secret| {
-            if matches!(secret, raw::sinks::Secret::Text(_)) {
-                return Err(self.wrong(
-                    key,
-                    "a secret does not stand in the configuration",
-                    "write {file: PATH} or {env: NAME}",
-                ));
-            }
-            self.secret(key, secret)
-        };
         match (&raw.bearer, &raw.user, &raw.password) {
             (None, None, None) => Ok(Auth::None),
-            (Some(bearer), None, None) => Ok(Auth::Bearer(hidden("auth.bearer", bearer)?)),
+            (Some(bearer), None, None) => Ok(Auth::Bearer(self.hidden("auth.bearer", bearer)?)),
             (None, Some(user), Some(password)) => Ok(Auth::Basic {
                 user: user.clone(),
-                password: hidden("auth.password", password)?,
+                password: self.hidden("auth.password", password)?,
             }),
             _ => Err(self.wrong(
                 "auth",
                 "cannot be understood",
                 "give either bearer, or user and password",
             )),
+        }
+    }
+
+    fn timeout(&self, raw: &raw::Sink) -> Result<Duration, ConfigError> {
+        match raw.timeout_ms.unwrap_or(30_000) {
+            0 => Err(self.wrong("timeout_ms", "0 is too small", "use 1 or more")),
+            timeout => Ok(Duration::from_millis(timeout)),
         }
     }
 
@@ -630,11 +680,12 @@ impl Place<'_> {
         let Some(raw) = raw else {
             return Ok(Tls::default());
         };
-        if !url.starts_with("https://") && *raw != raw::sinks::Tls::default() {
+        let secured = url.starts_with("https://") || url.starts_with("tls://");
+        if !secured && *raw != raw::sinks::Tls::default() {
             return Err(self.wrong(
                 "tls",
-                "the url is not https",
-                "write https:// in the url, or leave tls out",
+                "the url is not https (for forward: tls)",
+                "write https:// or tls:// in the url, or leave tls out",
             ));
         }
         let client = match (path(raw.cert_file.as_ref()), path(raw.key_file.as_ref())) {

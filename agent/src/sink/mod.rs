@@ -12,6 +12,8 @@
 //! | `select`, `sample` | which events go out, and how many of the same |
 //! | `mask` | secrets are masked |
 //! | `http`, `file`, `lines` | JSON over HTTP; rotating files; standard output and nowhere |
+//! | [`forward`], `otlp`, `loki` | protocols of their own |
+//! | `service`, `tls` | what protocols share: a stream's service, TLS without HTTP |
 //! | `backoff`, `compress`, `dead`, `drain`, `state` | the engine's parts |
 
 mod backoff;
@@ -21,15 +23,20 @@ mod deliver;
 mod drain;
 pub mod encode;
 mod file;
+pub mod forward;
 mod http;
 mod lines;
+mod loki;
 mod mask;
+mod otlp;
 mod sample;
 mod select;
+mod service;
 mod state;
 mod stdout;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod transport;
 
 use std::io::{self, IsTerminal as _};
@@ -99,6 +106,21 @@ impl Protocol {
                 http::JsonBody::new(host, http.array),
                 http::Http::new(http)?,
                 format!("sends to {}", without_secrets(&http.client.url)),
+            ),
+            To::Forward(config) => Self::new(
+                forward::body(config, host),
+                forward::transport(config, host)?,
+                format!("forwards to {}", config.address),
+            ),
+            To::Otlp(config) => Self::new(
+                otlp::body(host),
+                otlp::transport(config)?,
+                format!("sends to {}", without_secrets(&config.client.url)),
+            ),
+            To::Loki(config) => Self::new(
+                loki::body(config, host),
+                loki::transport(config)?,
+                format!("sends to {}", without_secrets(&config.client.url)),
             ),
             To::Blackhole => Self::new(
                 http::JsonBody::new(host, false),

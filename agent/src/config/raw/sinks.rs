@@ -80,6 +80,18 @@ options! { merged
         tls: Tls,
         /// Through which proxy: a URL, `environment`, or `none`.
         proxy: String,
+        /// The tag of Fluent events.
+        tag: String,
+        /// Whether the receiver must acknowledge.
+        ack: bool,
+        /// The key that the receiver knows too.
+        shared_key: Secret,
+        /// What becomes a label in Loki.
+        labels: Vec<LokiLabel>,
+        /// Labels that are the same for all events.
+        fixed_labels: BTreeMap<String, String>,
+        /// The tenant of Loki.
+        tenant: String,
         /// How bodies are compressed.
         compression: CompressionName,
         /// How hard.
@@ -311,6 +323,12 @@ pub enum SinkType {
     File,
     /// Requests with JSON.
     Http,
+    /// The Fluent forward protocol: Fluent Bit, Fluentd, Vector.
+    Forward,
+    /// OTLP over HTTP: the Collector, Alloy, Vector, Fluent Bit, Loki, VictoriaLogs.
+    Otlp,
+    /// Loki's push API.
+    Loki,
     /// Nowhere: for measuring.
     Blackhole,
 }
@@ -323,6 +341,9 @@ impl SinkType {
             Self::Stdout => "stdout",
             Self::File => "file",
             Self::Http => "http",
+            Self::Forward => "forward",
+            Self::Otlp => "otlp",
+            Self::Loki => "loki",
             Self::Blackhole => "blackhole",
         }
     }
@@ -359,6 +380,28 @@ impl Format {
             Self::Array => "array",
         }
     }
+}
+
+/// What may become a label in Loki: only what has few values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LokiLabel {
+    /// The same for all instances of a program.
+    ServiceName,
+    /// This host.
+    Host,
+    /// The Kubernetes namespace.
+    Namespace,
+    /// The container, by its short name.
+    Container,
+    /// Standard output or error.
+    Stream,
+    /// The level.
+    Level,
+    /// The category.
+    Category,
+    /// Who judged.
+    Stage,
 }
 
 /// How bodies are compressed.

@@ -172,3 +172,84 @@ fn names_are_let_through_by_globs() {
     assert!(!filter.namespaces.admit(""));
     assert!(filter.categories.is_all() && filter.categories.admit("crash"));
 }
+
+#[test]
+fn protocols_have_their_own_keys_and_their_own_defaults() {
+    let To::Forward(forward) = one("type: forward, url: \"tcp://127.0.0.1\"").to else {
+        panic!("forward")
+    };
+    assert_eq!(forward.address, "127.0.0.1:24224");
+    assert!(forward.ack && forward.tls.is_none() && forward.shared_key.is_none());
+    assert_eq!(
+        forward.gzip, None,
+        "what stays on the host is not compressed"
+    );
+    let sink = one("type: forward, url: \"tls://[::1]:5\", compression: gzip, ack: false");
+    assert_eq!(
+        sink.compression,
+        Compression::None,
+        "the entries are, not the body"
+    );
+    let To::Forward(forward) = sink.to else {
+        panic!("forward")
+    };
+    assert_eq!(
+        (forward.address.as_str(), forward.gzip),
+        ("[::1]:5", Some(1))
+    );
+    assert_eq!(
+        forward.tls.expect("tls").server_name.as_deref(),
+        Some("::1")
+    );
+
+    let sink = one("type: otlp, url: \"https://otel.example.com:4318\"");
+    assert_eq!(sink.compression, Compression::Gzip(1));
+    let To::Otlp(otlp) = sink.to else {
+        panic!("otlp")
+    };
+    assert_eq!(otlp.client.url, "https://otel.example.com:4318/v1/logs");
+
+    let To::Loki(loki) = one("type: loki, url: \"http://loki:3100\", tenant: ops").to else {
+        panic!("loki")
+    };
+    assert_eq!(loki.client.url, "http://loki:3100/loki/api/v1/push");
+    assert_eq!(loki.labels.len(), 4, "few labels make few streams");
+    assert_eq!(
+        loki.client.headers,
+        [("X-Scope-OrgID".to_owned(), Secret::Text("ops".to_owned()))]
+    );
+}
+
+#[test]
+fn what_a_protocol_cannot_do_is_refused_with_the_remedy() {
+    let forward = |more: &str| {
+        error(&format!(
+            "sinks: {{a: {{type: forward, url: \"tcp://h:1\", {more}}}}}"
+        ))
+    };
+    assert!(
+        error("sinks: {a: {type: forward, url: \"http://h\"}}").contains("write it like tcp://")
+    );
+    assert!(
+        error("sinks: {a: {type: forward, url: \"tcp://h:x\"}}").contains("write it like tcp://")
+    );
+    assert!(forward("compression: zstd").contains("use auto, gzip or none"));
+    assert!(
+        forward("tag: \"x.{app}\"").contains("`app` is not known; use text and any of {namespace}")
+    );
+    assert!(forward("tls: {insecure: true}").contains("write https:// or tls://"));
+    assert!(forward("shared_key: abc").contains("a secret does not stand in the configuration"));
+    assert!(forward("auth: {user: u, password: {env: PATH}}").contains("set shared_key"));
+    assert!(forward("auth: {bearer: {env: PATH}}").contains("use shared_key"));
+    let loki = |more: &str| {
+        error(&format!(
+            "sinks: {{a: {{type: loki, url: \"http://h\", {more}}}}}"
+        ))
+    };
+    assert!(loki("labels: []").contains("Loki takes no stream without a label"));
+    assert!(loki("labels: [pod]").contains("`pod` is not allowed here"));
+    assert!(loki("fixed_labels: {a-b: x}").contains("`a-b` cannot be a label in Loki"));
+    assert!(loki("fixed_labels: {level: x}").contains("is among `labels` already"));
+    assert!(loki("compression: zstd").contains("use auto, gzip or none"));
+    assert!(loki("tenant: \"a b\"").contains("visible ASCII"));
+}
