@@ -10,6 +10,7 @@
 //! | [`level`] | a header and the text | a normalised [`Level`](level::Level) |
 //! | [`template`] | a message | its template (stable id, masked text) and variables |
 //! | [`rules`] | an event with its header | a verdict, or none |
+//! | [`redact`] | a text | its secrets, and the text without them |
 //! | [`sieve`] | an event's text | all of the above in one call, as every skin of the project uses it |
 
 pub mod assemble;
@@ -17,6 +18,7 @@ pub mod decode;
 pub mod event;
 pub mod header;
 pub mod level;
+pub mod redact;
 pub mod rules;
 pub mod sieve;
 pub mod template;
