@@ -8,6 +8,7 @@
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
 //! | [`hostile`] | bad input: never a panic, never another line's loss |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
+//! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`pipe`] | `run` at the end of a pipe |
@@ -27,6 +28,7 @@ mod classify;
 mod cli;
 mod conformance;
 mod corpora;
+mod crash;
 mod docker;
 mod follow;
 mod harness;

@@ -4,13 +4,15 @@ mod agent;
 mod engine;
 mod exe;
 mod http;
+mod receiver;
 mod wait;
 
 pub(crate) use agent::Agent;
 pub(crate) use engine::Engine;
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
-pub(crate) use wait::until;
+pub(crate) use receiver::{Receiver, Reply, Request};
+pub(crate) use wait::{until, until_within};
 
 use std::path::PathBuf;
 

@@ -9,17 +9,28 @@ const PATIENCE: Duration = Duration::from_secs(40);
 #[track_caller]
 pub(crate) fn until<T>(
     what: &str,
+    probe: impl FnMut() -> Option<T>,
+    otherwise: impl FnOnce() -> String,
+) -> T {
+    until_within(PATIENCE, what, probe, otherwise)
+}
+
+/// The same with another deadline, for what takes long in itself.
+#[track_caller]
+pub(crate) fn until_within<T>(
+    patience: Duration,
+    what: &str,
     mut probe: impl FnMut() -> Option<T>,
     otherwise: impl FnOnce() -> String,
 ) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(answer) = probe() {
             return answer;
         }
         assert!(
             Instant::now() < deadline,
-            "waited {PATIENCE:?} for {what}\n{}",
+            "waited {patience:?} for {what}\n{}",
             otherwise()
         );
         std::thread::sleep(Duration::from_millis(10));
