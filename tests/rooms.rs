@@ -15,7 +15,11 @@ const AGENT: &[(&str, &[&str])] = &[
     ("web", &[]),
     ("telemetry", &["config", "web"]),
     ("source", &["shutdown", "telemetry"]),
-    ("sources", &["config", "shutdown", "source", "telemetry"]),
+    (
+        "sources",
+        &["config", "flow", "shutdown", "source", "telemetry"],
+    ),
+    ("stores", &["config", "store"]),
     ("flow", &["escape", "source", "telemetry"]),
     ("store", &["escape", "flow", "source", "telemetry"]),
     (

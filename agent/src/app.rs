@@ -1,9 +1,9 @@
 //! Builds every room and the channels between them, and owns the order of start and of drain. The only file that sees
 //! all rooms.
 //!
-//! Start: listener, sink, flow, sources: whoever receives stands before whoever sends. Drain: the sources stop and let
-//! go of their channel, the flow passes on what it holds and lets go of its own, the sink writes the rest; all of it
-//! within a deadline.
+//! Start: listeners, store, sinks, flow, sources: whoever receives stands before whoever sends. Drain: the sources stop and
+//! let go of their channel, the flow passes on what it holds and lets go of its own, the store keeps the rest and the sinks
+//! deliver it as far as they can; all of it within a deadline. What is not delivered by then is delivered by the next run.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -18,21 +18,25 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::config::{Checked, PackChoice};
+use crate::config::{Checked, Listener, PackChoice};
 use crate::flow::{Control, Ends, Flow, Settings, Worker};
 use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Counters};
 use crate::sources;
+use crate::store::{self, Recovered, Store};
+use crate::stores;
 use crate::telemetry::{Health, Metrics, clock, listener};
 
 /// Messages between the sources and the flow; their chunks are bounded, and so is this channel's memory.
 const MESSAGES: usize = 32;
-/// Batches between the flow and the sink.
+/// Batches between the flow and the store.
 const BATCHES: usize = 4;
 /// How often the main thread looks whether the rooms have ended.
 const POLL: Duration = Duration::from_millis(20);
+/// The rooms end by themselves when the drain's time is over; this much later something is wrong.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// Runs the agent until a signal, the end of standard output, or the end of all sources.
 ///
@@ -55,11 +59,30 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let listener = bind(config)?;
-    let (batches, to_write) = sync_channel(BATCHES);
+    let telemetry = config
+        .telemetry
+        .as_ref()
+        .map(|telemetry| &telemetry.listener);
+    let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
+    let (store, recovered) = open_store(config)?;
+    let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
-    let sink = sink::spawn(config.stdout(), to_write, emptied, &metrics)
-        .context("the sink cannot be started")?;
+    let keeper = store::spawn(
+        &store,
+        to_keep,
+        emptied,
+        Arc::clone(&metrics),
+        Arc::clone(&health),
+    )
+    .context("the store cannot be started")?;
+    let sinks = sink::spawn_all(
+        &config.sinks,
+        &store,
+        &shutdown,
+        config.drain_timeout,
+        &metrics,
+        &health,
+    )?;
     let (control, controls) = channel();
     let (messages, received) = sync_channel(MESSAGES);
     let ends = Ends {
@@ -68,22 +91,29 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         batches,
         used,
     };
-    let worker = Worker::new(
-        Flow::new(settings(config), Arc::new(rules)),
-        ends,
-        Arc::clone(&metrics),
-        config.utc_offset_s,
-    );
+    let mut flow = Flow::new(settings(config), Arc::new(rules));
+    take_up(&mut flow, &recovered);
+    let worker = Worker::new(flow, ends, Arc::clone(&metrics), config.utc_offset_s);
     let flow = std::thread::Builder::new()
         .name("flow".to_owned())
         .spawn(move || worker.run())
         .context("the flow cannot be started")?;
-    let sources = sources::spawn(config, &pack, messages, &shutdown, &counters, &health)?;
+    let sources = sources::spawn(
+        config,
+        &pack,
+        &recovered.cursors,
+        messages,
+        &shutdown,
+        &counters,
+        &health,
+    )?;
+    drop(recovered);
 
     let rooms = Rooms {
         sources,
         flow,
-        sink,
+        keeper,
+        sinks,
     };
     let reload = Reload {
         choice: &config.pack,
@@ -92,17 +122,15 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         metrics: &metrics,
     };
     runtime.block_on(async {
-        if let Some(listener) = listener {
-            let token = config
-                .telemetry
-                .as_ref()
-                .and_then(|telemetry| telemetry.listener.token.as_deref());
-            let telemetry = listener::Telemetry {
-                health: Arc::clone(&health),
-                metrics: Arc::clone(&metrics),
-            };
-            let pages = listener::router(telemetry, token);
-            tokio::spawn(serve(tokio::net::TcpListener::from_std(listener)?, pages));
+        if let Some(listener) = telemetry_listener {
+            let pages = listener::router(
+                listener::Telemetry {
+                    health: Arc::clone(&health),
+                    metrics: Arc::clone(&metrics),
+                },
+                telemetry.and_then(|listener| listener.token.as_deref()),
+            );
+            tokio::spawn(serve(listener, pages));
         }
         watch(&shutdown, &rooms, &reload, config.drain_timeout).await
     })?;
@@ -113,7 +141,7 @@ fn settings(config: &Checked) -> Settings {
     Settings {
         assemble: config.assemble,
         join: true,
-        keep_open: false,
+        keep_open: config.store.enabled,
         templates: template::Limits {
             max_templates: config.max_templates,
             ..template::Limits::default()
@@ -129,24 +157,69 @@ fn loaded(pack: &Pack) -> String {
     format!("{}: {} rules", pack.name, pack.rules().len())
 }
 
-fn bind(config: &Checked) -> anyhow::Result<Option<TcpListener>> {
-    let Some(telemetry) = &config.telemetry else {
+/// Opens the store, whatever state its file is in; only one of a later version ends the start.
+fn open_store(config: &Checked) -> anyhow::Result<(Store, Recovered)> {
+    let options = stores::options(config);
+    let place = options.directory.clone();
+    let (store, recovered) = Store::open(options).context("store.directory")?;
+    if let Some(place) = place {
+        info!(
+            directory = %place.display(),
+            streams = recovered.cursors.len(),
+            templates = recovered.templates.len(),
+            "store"
+        );
+    }
+    for note in &recovered.notes {
+        warn!("store: {note}");
+    }
+    Ok((store, recovered))
+}
+
+/// The flow goes on with the templates and streams of the runs before.
+fn take_up(flow: &mut Flow, recovered: &Recovered) {
+    let own = recovered
+        .templates
+        .iter()
+        .filter(|template| template.alias_of.is_none());
+    let merged = recovered
+        .templates
+        .iter()
+        .filter_map(|template| Some((template.id, template.alias_of?)));
+    flow.adopt(
+        own.map(|template| (template.text.as_str(), template.count)),
+        merged,
+    );
+    flow.resume(recovered.cursors.iter().cloned());
+}
+
+/// Binds the listener of `section`, if it is wanted.
+fn bind(
+    wanted: Option<&Listener>,
+    section: &str,
+    what: &str,
+) -> anyhow::Result<Option<TcpListener>> {
+    let Some(wanted) = wanted else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(telemetry.listener.listen).with_context(|| {
+    let listener = TcpListener::bind(wanted.listen).with_context(|| {
         format!(
-            "telemetry.listen: {} cannot be bound; choose another port, or leave it empty for none",
-            telemetry.listener.listen
+            "{section}.listen: {} cannot be bound; choose another port, or leave it empty for none",
+            wanted.listen
         )
     })?;
     listener.set_nonblocking(true)?;
-    info!(listen = %listener.local_addr()?, "metrics and health");
+    info!(listen = %listener.local_addr()?, "{what}");
     Ok(Some(listener))
 }
 
-async fn serve(listener: tokio::net::TcpListener, pages: axum::Router) {
-    if let Err(problem) = axum::serve(listener, pages).await {
-        error!(%problem, "the metrics and health listener has ended; the flow goes on");
+async fn serve(listener: TcpListener, pages: axum::Router) {
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => axum::serve(listener, pages).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = served {
+        error!(%problem, "a listener has ended; the flow goes on");
     }
 }
 
@@ -204,9 +277,14 @@ async fn watch(
             shutdown.trigger();
             return Ok(());
         }
+        // Whoever reads standard output has gone: the agent has nobody to work for.
+        if deadline.is_none() && rooms.a_sink_has_ended() {
+            deadline = Some(Instant::now() + drain_timeout + MARGIN);
+            shutdown.trigger();
+        }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             anyhow::bail!(
-                "not everything that was read could be passed on within {drain_timeout:?} (drain_timeout_seconds)"
+                "not everything that was read could be kept within {drain_timeout:?} (drain_timeout_seconds)"
             );
         }
     }
@@ -222,7 +300,7 @@ fn stop(
         anyhow::bail!("stopped before everything that was read was passed on");
     }
     info!("stopping: passing on what has been read");
-    *deadline = Some(Instant::now() + drain_timeout);
+    *deadline = Some(Instant::now() + drain_timeout + MARGIN);
     shutdown.trigger();
     Ok(())
 }
@@ -231,22 +309,27 @@ fn stop(
 struct Rooms {
     sources: Vec<JoinHandle<()>>,
     flow: JoinHandle<()>,
-    sink: JoinHandle<std::io::Result<()>>,
+    keeper: JoinHandle<()>,
+    sinks: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Rooms {
-    /// The sink is the last to end: after the flow, which ends after the sources, or before both where its output fails.
+    /// The store is the last to end: after the flow, which ends after the sources, and after the sinks.
     fn have_ended(&self) -> bool {
-        self.sink.is_finished()
+        self.keeper.is_finished() && self.sinks.iter().all(JoinHandle::is_finished)
     }
 
-    /// Waits for the threads and gives the error of the output, if there was one.
+    fn a_sink_has_ended(&self) -> bool {
+        self.sinks.iter().any(JoinHandle::is_finished) && !self.flow.is_finished()
+    }
+
+    /// Waits for the threads and gives the error of an output that has ended, if there was one.
     fn join(self) -> anyhow::Result<()> {
         let panicked = |_| anyhow::anyhow!("a room has panicked; this is a bug");
-        self.sink
-            .join()
-            .map_err(panicked)?
-            .context("standard output")?;
+        for sink in self.sinks {
+            sink.join().map_err(panicked)?.context("standard output")?;
+        }
+        self.keeper.join().map_err(panicked)?;
         self.flow.join().map_err(panicked)?;
         for source in self.sources {
             source.join().map_err(panicked)?;

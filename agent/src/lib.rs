@@ -7,7 +7,8 @@
 //! | [`source`] | files, the Docker engine, stdin | bytes with their position in a stream |
 //! | [`flow`] | those bytes | labelled events, in batches |
 //! | [`store`] | batches | the same, durable, in portions for the sinks |
-//! | [`sink`] | batches | what leaves the agent |
+//! | [`store`] | batches | the same, kept together with how far everything was read |
+//! | [`sink`] | what is kept | what leaves the agent |
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`telemetry`] (log, metrics,
 //! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
@@ -23,5 +24,6 @@ pub mod sink;
 pub mod source;
 pub mod sources;
 pub mod store;
+pub mod stores;
 pub mod telemetry;
 pub mod web;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use logline::rules::Pack;
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::config::Checked;
 use crate::config::raw::{StartAt, Switch};
+use crate::flow::{Cursor, Place};
 use crate::shutdown::Shutdown;
 use crate::source::discover::{self, Places};
 use crate::source::{Counters, Sender, demo, docker, files, stdin};
@@ -19,13 +20,15 @@ use crate::telemetry::Health;
 /// Bytes that one file may give before it is the next one's turn.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Starts the sources that `config` names or, where it names none, those that this host has.
+/// Starts the sources that `config` names or, where it names none, those that this host has. They go on where `cursors`
+/// say that an earlier run stood.
 ///
 /// # Errors
 /// Where a pattern cannot be used or a thread cannot be started.
 pub fn spawn(
     config: &Checked,
     pack: &Pack,
+    cursors: &[Cursor],
     sender: Sender,
     shutdown: &Shutdown,
     counters: &Arc<Counters>,
@@ -34,7 +37,10 @@ pub fn spawn(
     let chosen = choose(config, health);
     let mut threads = Vec::new();
     if !chosen.files.is_empty() {
-        let config = files_config(config, &chosen.files)?;
+        let config = files::Config {
+            resume: cursors.iter().filter_map(file_position).collect(),
+            ..files_config(config, &chosen.files)?
+        };
         threads.push(
             files::spawn(
                 config,
@@ -50,6 +56,7 @@ pub fn spawn(
             docker::spawn(
                 docker::Config {
                     skip_pods: chosen.pods_in_files,
+                    resume: cursors.iter().filter_map(container_position).collect(),
                     ..docker_config(config)
                 },
                 sender.clone(),
@@ -182,11 +189,36 @@ fn files_config(config: &Checked, include: &[String]) -> anyhow::Result<files::C
             StartAt::Tail => files::Start::Tail(wanted.tail_bytes),
         },
         rescan: Duration::from_secs(wanted.rescan_seconds),
+        max_backlog_bytes: (wanted.max_backlog_mib > 0).then_some(wanted.max_backlog_mib << 20),
+        newest_first: wanted.newest_first,
         max_open_files: wanted.max_open,
         chunk_bytes: CHUNK_BYTES,
         docker_labels: config.sources.docker.labels.clone(),
         ..files::Config::new(patterns)
     })
+}
+
+/// Where a file is read on from, if the cursor is one of a file.
+fn file_position(cursor: &Cursor) -> Option<files::Resume> {
+    let Place::File { file, offset, seam } = cursor.place else {
+        return None;
+    };
+    let kept_at = cursor.kept_at.and_then(|ns| u64::try_from(ns).ok());
+    Some(files::Resume {
+        finished: cursor.ended.is_some(),
+        seam,
+        name: cursor.stream.origin.name.clone(),
+        at: kept_at.map(|ns| SystemTime::UNIX_EPOCH + Duration::from_nanos(ns)),
+        ..files::Resume::new(file, offset)
+    })
+}
+
+/// Where a container is read on from, if the cursor is one of a container.
+fn container_position(cursor: &Cursor) -> Option<(String, docker::Position)> {
+    match cursor.place {
+        Place::Docker(position) => Some((cursor.stream.id.clone(), position)),
+        _ => None,
+    }
 }
 
 fn docker_config(config: &Checked) -> docker::Config {

@@ -11,7 +11,7 @@ pub(crate) use agent::Agent;
 pub(crate) use engine::Engine;
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
-pub(crate) use receiver::{Receiver, Reply, Request};
+pub(crate) use receiver::{Answer, Receiver};
 pub(crate) use wait::{until, until_within};
 
 use std::path::PathBuf;

@@ -1,4 +1,8 @@
 //! An HTTP server that takes what a sink sends, or is slow, refuses, hangs, or cuts the connection: as the test says.
+#![allow(
+    dead_code,
+    reason = "several test binaries share it, and each takes what it needs"
+)]
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -136,6 +140,11 @@ impl Receiver {
     /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.lock().clone()
+    }
+
+    /// Forgets the requests so far: a long run would keep them all.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
     }
 
     /// The bodies that were taken.

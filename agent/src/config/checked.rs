@@ -8,7 +8,7 @@ use logline::assemble;
 
 use super::error::ConfigError;
 use super::raw::{LogFormat, LogLevel, Raw, Sources, Store};
-use super::sinks::{self, Sink, StdoutFormat, To};
+use super::sinks::{self, Sink};
 
 /// Which pack decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,15 +101,6 @@ impl Checked {
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
         let raw = Raw::parse(text).map_err(|error| ConfigError::yaml(name, &error))?;
         check(name, raw)
-    }
-
-    /// How standard output is written, if it is.
-    #[must_use]
-    pub fn stdout(&self) -> Option<StdoutFormat> {
-        self.sinks.iter().find_map(|sink| match sink.to {
-            To::Stdout(format) => Some(format),
-            _ => None,
-        })
     }
 }
 

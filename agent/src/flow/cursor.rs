@@ -19,6 +19,8 @@ pub struct Cursor {
     pub open_lines: u64,
     /// The stream gives nothing more, and why.
     pub ended: Option<Closed>,
+    /// When it was kept, in nanoseconds since 1970; none before that.
+    pub kept_at: Option<i64>,
     /// What was counted since the stream's last cursor.
     pub tally: Tally,
 }

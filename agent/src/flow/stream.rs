@@ -237,6 +237,7 @@ impl OpenStream {
             open,
             open_lines: self.open_lines,
             ended: self.ended,
+            kept_at: None,
             tally: std::mem::take(&mut self.tally),
         }
     }

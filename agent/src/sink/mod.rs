@@ -33,7 +33,6 @@ mod sample;
 mod select;
 mod service;
 mod state;
-mod stdout;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -41,7 +40,6 @@ pub mod transport;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,7 +58,6 @@ use state::State;
 use transport::{Body, Transport};
 
 use crate::config::sinks::{Sink, StdoutFormat, To};
-use crate::flow::Batch;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics};
@@ -252,23 +249,4 @@ fn host_name() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
-}
-
-/// Starts standard output alone, without a store behind it.
-///
-/// # Errors
-/// Where its thread cannot be started.
-pub fn spawn(
-    stdout: Option<StdoutFormat>,
-    batches: Receiver<Batch>,
-    used: Sender<Batch>,
-    metrics: &Metrics,
-) -> io::Result<JoinHandle<io::Result<()>>> {
-    let out = io::stdout();
-    let terminal = out.is_terminal();
-    let (encoder, out): (Box<dyn Encode + Send>, Box<dyn io::Write + Send>) = match stdout {
-        None => (Box::new(encode::Nothing), Box::new(io::sink())),
-        Some(format) => (encoder(format, terminal, &host_name()), Box::new(out)),
-    };
-    stdout::spawn(batches, used, encoder, out, metrics.sink("stdout"))
 }

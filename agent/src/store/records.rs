@@ -133,6 +133,7 @@ pub(super) fn cursor_of(record: CursorRecord, stream: &Arc<StreamInfo>) -> Optio
             Some(why) => Some(*ENDS.get(usize::from(why))?),
             None => None,
         },
+        kept_at: Some(record.written),
         tally: Tally::default(),
     })
 }

@@ -71,7 +71,7 @@ impl SinkVectors {
                 &[],
             )?,
             summaries: counter(
-                "sink_summary_events_total",
+                "sink_repeat_notes_total",
                 "Events made by a sink to say how many repeats it left out.",
                 &[],
             )?,
