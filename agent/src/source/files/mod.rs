@@ -4,6 +4,7 @@ mod book;
 mod candidate;
 mod compressed;
 mod descriptors;
+mod ends;
 mod follow;
 mod life;
 mod names;

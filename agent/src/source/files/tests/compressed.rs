@@ -203,8 +203,6 @@ fn a_file_compressed_while_its_descriptor_was_given_back_is_read_on_from_there()
     fs::write(dir.path().join("a.log.1.gz"), gzip(&whole)).unwrap();
     fs::remove_file(rig.path("a.log")).unwrap();
     rig.append("a.log", "next\n");
-    rig.until("the rest", |rig| {
-        rig.texts().iter().any(|text| *text == whole)
-    });
+    rig.until("the rest", |rig| rig.texts().contains(&whole));
     rig.until_bytes(whole.len() + 7);
 }
