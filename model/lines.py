@@ -60,6 +60,26 @@ def mask(agent: Path, rows: list[Line]) -> None:
         row.rule = str(event["category"]) if event["stage"] == "rule" else None
 
 
+def rule_examples(agent: Path, pack: Path) -> list[Line]:
+    """The lines by which the pack's rules are tested, as labelled lines; `program` is the rule."""
+    import yaml  # the data's check has to run on a bare Python
+
+    rules = yaml.safe_load(pack.read_text(encoding="utf-8"))["rules"]
+    found = [(r["id"], r["category"], x) for r in rules for x in r.get("match", []) if "\n" not in x]
+    rows = []
+    for (rule, category, _), event in zip(found, classify(agent, [x for _, _, x in found])):
+        logger, template = str(event.get("logger") or ""), str(event["template"])
+        row = Line(rule, category, str(event["level"] or "info"), logger, str(event["message"]), rule, template, category)
+        rows.append(row)
+    return rows
+
+
+def examples(rows: list[Line]) -> list[tuple[str, str]]:
+    """(category, text) of all rows, each text once."""
+    seen = {text(row.logger, row.level, row.template): row.category for row in rows}
+    return [(category, said) for said, category in seen.items() if "\t" not in said and "\n" not in said]
+
+
 def text(logger: str, level: str, template: str) -> str:
     """What the model reads: the parts that are known, one after the other."""
     return " | ".join(part for part in (logger, level, template) if part)

@@ -7,14 +7,14 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-MAX_TOKENS = 96
+MAX_TOKENS = 64
 
 
-def tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer with padding off and texts cut at MAX_TOKENS."""
+def tokenizer(path: Path, max_tokens: int = MAX_TOKENS) -> Tokenizer:
+    """The tokenizer with padding off and texts cut at `max_tokens`."""
     made = Tokenizer.from_file(str(path))
     made.no_padding()
-    made.enable_truncation(MAX_TOKENS)
+    made.enable_truncation(max_tokens)
     return made
 
 

@@ -3,9 +3,6 @@
 
 mod rig;
 
-mod backlog;
-mod compressed;
 mod crowd;
-mod remains;
 mod rotation;
 mod start;
