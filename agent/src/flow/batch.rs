@@ -233,6 +233,31 @@ impl Batch {
         }));
     }
 
+    /// Adds one event of `other`, which must speak of the same labels, with its texts and stream.
+    pub fn append_event(&mut self, other: &Self, event: &Labelled) {
+        let text = self.keep(other.get(event.text));
+        let mut part = |slice: Slice| match slice.offset_in(event.text) {
+            Some(offset) => Slice {
+                start: text.start.saturating_add(clamp(offset)),
+                len: slice.len,
+            },
+            None => self.keep(other.get(slice)),
+        };
+        let (message, logger) = (part(event.message), part(event.logger));
+        let stream_index = match other.streams.get(event.stream_index as usize) {
+            Some(stream) => self.keep_stream(stream),
+            None => u32::MAX,
+        };
+        self.events.push(Labelled {
+            text,
+            message,
+            logger,
+            template_text: event.template_text.clone(),
+            stream_index,
+            ..*event
+        });
+    }
+
     /// The streams that its events come from.
     #[must_use]
     pub fn streams(&self) -> &[Arc<StreamInfo>] {

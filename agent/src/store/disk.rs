@@ -3,13 +3,10 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 
 use super::error::Fault;
-use super::feed::Portion;
-use super::names::Names;
 use super::options::Options;
 
 /// The name of the file in its directory.
@@ -48,12 +45,6 @@ impl Disk {
         guard(|| read(&self.db.begin_read()?))
     }
 
-    /// What there is at `at`.
-    pub(super) fn portion(&self, at: u64, names: &RwLock<Names>) -> Result<Found, Fault> {
-        let _ = names;
-        Ok(Found::Gap(at + 1))
-    }
-
     /// Changes the file, all or nothing; durable when this returns.
     pub(super) fn write<T>(
         &self,
@@ -68,15 +59,6 @@ impl Disk {
             Ok(result)
         })
     }
-}
-
-/// What the file has at a sequence number.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// Events.
-    Portion(Portion),
-    /// None before this one.
-    Gap(u64),
 }
 
 /// redb panics on some damaged pages: that is damage like any other here.

@@ -1,10 +1,12 @@
 //! What a sink takes its events from: the newest ones from memory, older ones from the file, in order and without a gap
 //! that it is not told of.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::disk::Found;
+use super::error::Fault;
+use super::fetch::{Damage, Fetch, Found};
 use super::ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord};
 use super::state::Shared;
 use crate::flow::Batch;
@@ -51,6 +53,15 @@ pub enum Next {
 pub struct Feed {
     shared: Arc<Shared>,
     name: String,
+    /// Read from the file and not handed out yet.
+    ready: VecDeque<Portion>,
+}
+
+/// What the file has for a sink.
+enum Stored {
+    Portion(Portion),
+    /// Nothing before this sequence number.
+    Gap(u64),
 }
 
 impl Feed {
@@ -66,6 +77,7 @@ impl Feed {
         Self {
             shared,
             name: name.to_owned(),
+            ready: VecDeque::new(),
         }
     }
 
@@ -103,14 +115,18 @@ impl Feed {
                 let found = self.stored_at(at);
                 state = shared.lock();
                 match found {
-                    Some(Found::Portion(portion)) => {
+                    Some(Stored::Portion(portion)) => {
                         let skip = usize::try_from(at - portion.first).unwrap_or(usize::MAX);
                         state.sink(&self.name, next).at = portion.end();
                         return Next::Portion(Arc::new(portion), skip);
                     }
-                    Some(Found::Gap(upto)) => {
+                    Some(Stored::Gap(upto)) => {
                         // What the window begins with need not be in the file.
-                        let upto = state.window_from(at).map_or(upto, |first| first.min(upto));
+                        let upto = state
+                            .window_from(at)
+                            .unwrap_or(state.next)
+                            .min(upto)
+                            .max(at + 1);
                         let reason = if at < state.oldest {
                             RETENTION
                         } else {
@@ -152,14 +168,33 @@ impl Feed {
     }
 
     /// What the file has at `at`; none where it cannot be read now.
-    fn stored_at(&self, at: u64) -> Option<Found> {
-        let disk = self.shared.disk()?;
-        match disk.portion(at, &self.shared.names) {
-            Ok(found) => Some(found),
-            Err(fault) => {
-                tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
-                None
+    fn stored_at(&mut self, at: u64) -> Option<Stored> {
+        self.ready.retain(|portion| portion.end() > at);
+        if self.ready.is_empty() {
+            let disk = self.shared.disk()?;
+            let found =
+                disk.read(|transaction| Fetch::new(transaction)?.portions(at, &self.shared.names));
+            match found {
+                Ok(Found::Portions(portions, damaged)) => {
+                    self.shared.damaged(damaged);
+                    self.ready = portions;
+                }
+                Ok(Found::Gap(upto, damaged)) => {
+                    self.shared.damaged(damaged);
+                    return Some(Stored::Gap(upto));
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
+                    if matches!(fault, Fault::Damaged(_)) {
+                        self.shared.damaged([Damage::File]);
+                    }
+                    return None;
+                }
             }
+        }
+        match self.ready.front() {
+            Some(portion) if portion.first > at => Some(Stored::Gap(portion.first)),
+            _ => self.ready.pop_front().map(Stored::Portion),
         }
     }
 

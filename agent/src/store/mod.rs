@@ -17,20 +17,22 @@
 //! | [`ledger`] | what became of every line |
 //! | [`tables`] | the layout |
 
-#![expect(dead_code, reason = "reading back from the file comes next")]
-
 mod backend;
 pub mod block;
 mod changes;
+mod damage;
 mod disk;
 mod error;
 mod feed;
+mod fetch;
+mod index;
 mod ledger;
 mod names;
 mod open;
 mod options;
-mod plain;
 mod records;
+mod retention;
+mod seal;
 mod segment;
 mod state;
 mod tables;
@@ -38,7 +40,6 @@ mod tables;
 mod tests;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -54,13 +55,14 @@ pub use options::{Options, WhenFull};
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};
 use state::{Shared, Sink};
+use writer::Kept;
 
 /// A handle on the store; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
-    /// The streams' ledgers as they were in the file, until the writer takes them.
-    ledger: Arc<Mutex<BTreeMap<u32, StreamLedger>>>,
+    /// What the file holds, until the writer takes it over.
+    kept: Arc<Mutex<Option<Kept>>>,
 }
 
 impl Store {
@@ -73,7 +75,7 @@ impl Store {
         let opened = open::open(&options);
         let shared = Shared::new(options);
         let mut recovered = Recovered::default();
-        let mut ledger = BTreeMap::new();
+        let mut kept = Kept::default();
         {
             let mut state = shared.lock();
             match opened {
@@ -81,7 +83,12 @@ impl Store {
                     recovered.cursors = loaded.cursors;
                     recovered.templates = loaded.names.known_templates();
                     recovered.notes = loaded.notes;
-                    ledger = loaded.ledger;
+                    kept = Kept {
+                        ledger: loaded.ledger,
+                        gone: loaded.gone,
+                        index: loaded.index,
+                        ended: loaded.ended,
+                    };
                     state.next = loaded.next;
                     state.oldest = loaded.oldest;
                     for (name, record) in loaded.sinks {
@@ -100,7 +107,7 @@ impl Store {
         }
         let store = Self {
             shared: Arc::new(shared),
-            ledger: Arc::new(Mutex::new(ledger)),
+            kept: Arc::new(Mutex::new(Some(kept))),
         };
         Ok((store, recovered))
     }
@@ -129,8 +136,13 @@ pub fn spawn(
     std::thread::Builder::new()
         .name("store-intake".to_owned())
         .spawn(move || writer::take_in(&shared, &batches))?;
-    let ledger = std::mem::take(&mut *store.ledger.lock().unwrap_or_else(PoisonError::into_inner));
-    let writer = writer::Writer::new(Arc::clone(&store.shared), used, metrics, health, ledger);
+    let kept = store
+        .kept
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+        .unwrap_or_default();
+    let writer = writer::Writer::new(Arc::clone(&store.shared), used, metrics, health, kept);
     std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || writer.run())

@@ -125,7 +125,7 @@ impl Names {
     }
 
     /// The text behind a template's number.
-    pub(super) fn template(&self, number: u32) -> Option<Arc<TemplateText>> {
+    pub(super) fn template_text(&self, number: u32) -> Option<Arc<TemplateText>> {
         let (text, _) = self.templates.get(number as usize)?.as_ref()?;
         Some(Arc::clone(text))
     }
@@ -353,7 +353,7 @@ fn clamp(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-impl super::plain::Numbers for Names {
+impl super::block::Numbers for Names {
     fn template(&mut self, text: &Arc<TemplateText>) -> u32 {
         self.template_number(text)
     }
@@ -364,5 +364,11 @@ impl super::plain::Numbers for Names {
 
     fn rule(&mut self, name: &str) -> u32 {
         self.rule_number(name)
+    }
+}
+
+impl super::block::Names for Names {
+    fn template(&self, number: u32) -> Option<Arc<TemplateText>> {
+        self.template_text(number)
     }
 }

@@ -8,13 +8,15 @@ use tracing::info;
 
 use super::disk::{Disk, FILE};
 use super::error::Fault;
+use super::index::Index;
 use super::ledger::{SinkRecord, StreamLedger};
 use super::names::{KnownTemplate, Names};
 use super::options::Options;
 use super::records::cursor_of;
+use super::retention::gone;
 use super::state::Shared;
 use super::tables::{
-    BODIES, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
+    BODIES, BlockHead, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
     NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, from_bytes,
 };
 use crate::flow::Cursor;
@@ -37,6 +39,10 @@ pub(super) struct Loaded {
     pub(super) cursors: Vec<Cursor>,
     pub(super) ledger: BTreeMap<u32, StreamLedger>,
     pub(super) sinks: BTreeMap<String, SinkRecord>,
+    pub(super) index: Index,
+    /// When the cursors of streams that have ended were written, by stream number.
+    pub(super) ended: BTreeMap<u32, i64>,
+    pub(super) gone: StreamLedger,
     pub(super) oldest: u64,
     pub(super) next: u64,
     pub(super) notes: Vec<String>,
@@ -112,6 +118,9 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
         let (number, record) = entry?;
         let cursor = loaded.names.stream(number.value()).and_then(|stream| {
             let record = from_bytes::<CursorRecord>(record.value())?;
+            if record.ended.is_some() {
+                loaded.ended.insert(number.value(), record.written);
+            }
             cursor_of(record, stream)
         });
         match cursor {
@@ -137,27 +146,57 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
             None => loaded.note("the cursor of sink", name.value()),
         }
     }
-    let heads = transaction.open_table(HEADS)?;
     let next = transaction
         .open_table(META)?
         .get(META_NEXT)?
         .and_then(|bytes| bytes.value().try_into().ok().map(u64::from_le_bytes))
         .unwrap_or(0);
+    loaded.gone = gone(transaction)?;
     loaded.next = loaded
         .sinks
         .values()
         .map(|sink| sink.cursor)
         .fold(next, u64::max);
-    if let Some((key, _)) = heads.last()? {
-        let first = key.value().0;
-        let count = heads
-            .get((first, 0))?
-            .and_then(|bytes| from_bytes::<SegmentHead>(bytes.value()))
-            .map_or(1, |head| head.count.into());
-        loaded.next = loaded.next.max(first + count);
-    }
-    loaded.oldest = heads.first()?.map_or(loaded.next, |(key, _)| key.value().0);
+    load_index(transaction, &mut loaded)?;
     Ok(loaded)
+}
+
+/// Takes up which segments there are.
+fn load_index(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+    let mut segment: Option<(u64, SegmentHead, Vec<BlockHead>)> = None;
+    for entry in transaction.open_table(HEADS)?.iter()? {
+        let (key, record) = entry?;
+        match key.value() {
+            (first, 0) => {
+                if let Some((first, head, blocks)) = segment.take() {
+                    loaded.index.insert(first, head, &blocks);
+                }
+                match from_bytes::<SegmentHead>(record.value()) {
+                    Some(head) => {
+                        loaded.next = loaded.next.max(first.saturating_add(head.count.into()));
+                        segment = Some((first, head, Vec::new()));
+                    }
+                    None => {
+                        loaded.next = loaded.next.max(first + 1);
+                        loaded.note("the head of segment", first);
+                    }
+                }
+            }
+            (first, number) => match (&mut segment, from_bytes(record.value())) {
+                (Some((of, _, blocks)), Some(block)) if *of == first => blocks.push(block),
+                (_, None) => loaded.note("the head of block", format!("{first}/{number}")),
+                _ => {}
+            },
+        }
+    }
+    if let Some((first, head, blocks)) = segment {
+        loaded.index.insert(first, head, &blocks);
+    }
+    loaded.oldest = loaded
+        .index
+        .oldest()
+        .map_or(loaded.next, |(first, _)| first);
+    Ok(())
 }
 
 fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {

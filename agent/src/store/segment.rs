@@ -3,9 +3,9 @@
 use redb::WriteTransaction;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::block;
 use super::error::Fault;
 use super::names::Names;
-use super::plain as block;
 use super::tables::{BODIES, BlockHead, HEADS, PIECE, SegmentHead, to_bytes};
 use crate::flow::Batch;
 
@@ -13,17 +13,21 @@ use crate::flow::Batch;
 #[derive(Debug, Default)]
 pub(super) struct Segment {
     pub(super) first: u64,
-    pub(super) head: Option<SegmentHead>,
+    pub(super) head: SegmentHead,
     pub(super) blocks: Vec<BlockHead>,
     pub(super) body: Vec<u8>,
 }
 
 impl Segment {
-    /// Encodes the events of `batch`, the first of which has the sequence number `first`: a block per stream.
+    /// Encodes the events of `batch`, whose sequence numbers are `seqs`, as a segment for the `span` numbers from `first` on:
+    /// a block per stream.
+    #[expect(clippy::too_many_arguments, reason = "they are all different things")]
     pub(super) fn encode(
         &mut self,
         batch: &Batch,
+        seqs: &[u64],
         first: u64,
+        span: u32,
         sealed: bool,
         written: i64,
         names: &mut Names,
@@ -43,7 +47,7 @@ impl Segment {
             let stream = names.stream_number(stream);
             let seqs: Vec<u64> = picked
                 .iter()
-                .map(|index| first + u64::from(*index))
+                .filter_map(|index| seqs.get(*index as usize).copied())
                 .collect();
             let offset = self.body.len();
             let summary = block::encode(batch, &picked, &seqs, names, &mut self.body);
@@ -64,31 +68,43 @@ impl Segment {
                 offset: offset as u64,
                 len: clamp(bytes.len()),
                 checksum: xxh3_64(bytes),
+                damaged: false,
             });
         }
-        self.head = Some(SegmentHead {
-            count: clamp(batch.events.len()),
+        self.head = SegmentHead {
+            count: span,
             blocks: clamp(self.blocks.len()),
             sealed,
             written,
             raw,
             stored: self.body.len() as u64,
-        });
+        };
     }
 
     /// Puts it into the file.
     pub(super) fn insert(&self, transaction: &WriteTransaction) -> Result<(), Fault> {
-        let Some(head) = &self.head else {
-            return Ok(());
-        };
         let mut heads = transaction.open_table(HEADS)?;
-        heads.insert((self.first, 0), to_bytes(head).as_slice())?;
+        heads.insert((self.first, 0), to_bytes(&self.head).as_slice())?;
         for (block, number) in self.blocks.iter().zip(1_u32..) {
             heads.insert((self.first, number), to_bytes(block).as_slice())?;
         }
         let mut bodies = transaction.open_table(BODIES)?;
         for (piece, number) in self.body.chunks(PIECE).zip(0_u32..) {
             bodies.insert((self.first, number), piece)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the segments that begin at `first` to `last` out of the file.
+    pub(super) fn remove(
+        transaction: &WriteTransaction,
+        first: u64,
+        last: u64,
+    ) -> Result<(), Fault> {
+        for table in [HEADS, BODIES] {
+            transaction
+                .open_table(table)?
+                .retain_in((first, 0)..=(last, u32::MAX), |_, _| false)?;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! What the writer, the feeds and the readers share: the newest events, who has acknowledged what, and the file.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::disk::Disk;
 use super::feed::Portion;
+use super::fetch::Damage;
 use super::ledger::{Delivered, SinkRecord};
 use super::names::Names;
 use super::options::Options;
@@ -25,6 +27,10 @@ pub(super) struct Shared {
     pub(super) room: Condvar,
     pub(super) names: RwLock<Names>,
     disk: RwLock<Option<Arc<Disk>>>,
+    /// What was found damaged by whoever read it, for the writer to mark.
+    damage: Mutex<BTreeSet<Damage>>,
+    /// On a full disk: so much may be stored, which is what was there; 0 for no such bound.
+    cap: AtomicU64,
 }
 
 /// The part under one lock; nobody holds it while reading or writing the file.
@@ -40,6 +46,8 @@ pub(super) struct State {
     pub(super) sinks: BTreeMap<String, Sink>,
     /// Batches that the writer has not taken yet.
     pub(super) intake: VecDeque<Batch>,
+    /// The writer has something to put in order.
+    pub(super) tidy: bool,
     /// There will be no more batches.
     pub(super) intake_closed: bool,
     /// All batches have been published.
@@ -164,7 +172,36 @@ impl Shared {
             room: Condvar::new(),
             names: RwLock::default(),
             disk: RwLock::default(),
+            damage: Mutex::default(),
+            cap: AtomicU64::new(0),
         }
+    }
+
+    /// Something cannot be read; the writer marks it.
+    pub(super) fn damaged(&self, damage: impl IntoIterator<Item = Damage>) {
+        let mut known = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.len();
+        known.extend(damage);
+        if known.len() > before {
+            drop(known);
+            self.lock().tidy = true;
+            self.wake.notify_all();
+        }
+    }
+
+    /// What was found damaged since the last time this was asked.
+    pub(super) fn take_damage(&self) -> BTreeSet<Damage> {
+        std::mem::take(&mut *self.damage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How much may be stored while the disk is full.
+    pub(super) fn cap(&self) -> Option<u64> {
+        Some(self.cap.load(Ordering::Relaxed)).filter(|cap| *cap > 0)
+    }
+
+    /// The disk is full, or is not any more.
+    pub(super) fn set_cap(&self, cap: Option<u64>) {
+        self.cap.store(cap.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -222,6 +259,16 @@ impl State {
             self.sinks.insert(name.to_owned(), sink);
         }
         self.sinks.entry(name.to_owned()).or_default()
+    }
+
+    /// The first event that a sink of this run is still owed.
+    pub(super) fn owed_from(&self) -> u64 {
+        self.sinks
+            .values()
+            .filter(|sink| sink.owed)
+            .map(|sink| sink.record.cursor)
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     /// Events before `upto` are gone for all sinks.

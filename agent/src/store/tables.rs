@@ -49,9 +49,9 @@ pub(super) const NAME_RULE: u8 = 1;
 pub(super) const PIECE: usize = 4096 - 4 - 4 - 12;
 
 /// A run of sequence numbers without a gap, all of whose events lie in the segment's blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SegmentHead {
-    /// How many events.
+    /// How many sequence numbers: that many events, unless some were damaged.
     pub(super) count: u32,
     /// How many blocks.
     pub(super) blocks: u32,
@@ -96,6 +96,8 @@ pub(super) struct BlockHead {
     pub(super) len: u32,
     /// XXH3-64 of those bytes.
     pub(super) checksum: u64,
+    /// Its bytes were found not to be what was written: they are not read again.
+    pub(super) damaged: bool,
 }
 
 /// A template. Its text never changes: one that merges with others gets a successor.

@@ -1,6 +1,6 @@
 //! The writer: the one thread that changes the file. Batches and acknowledgements in, portions out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use super::changes::Changes;
 use super::disk::Disk;
 use super::error::Fault;
 use super::feed::Portion;
+use super::index::Index;
 use super::ledger::{STORE_UNAVAILABLE, StreamLedger};
 use super::names::Names;
 use super::open;
@@ -21,6 +22,8 @@ use crate::telemetry::{Health, Metrics, clock};
 
 /// Batches that wait for the writer.
 const INTAKE: usize = 2;
+/// Where nothing comes, the store looks so often whether events are too old.
+const IDLE: Duration = Duration::from_secs(60);
 /// Emptied batches that are kept for the next commits.
 const SPARE: usize = 2;
 
@@ -30,7 +33,7 @@ const BEHIND: Duration = Duration::from_millis(25);
 
 /// The state of the thread.
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     used: Sender<Batch>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -40,15 +43,35 @@ pub(super) struct Writer {
     since: Option<Instant>,
     /// Cursors of the next commit, by stream id.
     cursors: HashMap<String, Cursor>,
-    /// What became of every stream's lines, by its number.
-    ledger: BTreeMap<u32, StreamLedger>,
+    pub(super) ledger: BTreeMap<u32, StreamLedger>,
     /// Of them, those that are not in the file as they are here.
-    touched: BTreeSet<u32>,
+    pub(super) touched: BTreeSet<u32>,
+    pub(super) gone: StreamLedger,
+    pub(super) index: Index,
+    pub(super) ended: BTreeMap<u32, i64>,
+    /// Stored events that are not in a sealed segment yet, those of this run.
+    pub(super) fresh: VecDeque<Arc<Portion>>,
+    /// Blocks found damaged in this run.
+    pub(super) damaged: u64,
+    /// There is no room, and nothing may go.
+    stuck: bool,
     spare: Vec<Batch>,
-    segment: Segment,
+    pub(super) segment: Segment,
     retry: Retry,
     /// When the last commit was.
     committed: Instant,
+}
+
+/// What the file holds, as the writer knows it.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// What became of every stream's lines, by its number.
+    pub(super) ledger: BTreeMap<u32, StreamLedger>,
+    /// The sum over streams that are no longer known one by one.
+    pub(super) gone: StreamLedger,
+    pub(super) index: Index,
+    /// When the cursors of streams that have ended were written, by stream number.
+    pub(super) ended: BTreeMap<u32, i64>,
 }
 
 /// When a store that cannot write is tried again.
@@ -107,7 +130,7 @@ impl Writer {
         used: Sender<Batch>,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
-        ledger: BTreeMap<u32, StreamLedger>,
+        kept: Kept,
     ) -> Self {
         let first = shared.options.retry_after;
         Self {
@@ -118,8 +141,14 @@ impl Writer {
             health,
             since: None,
             cursors: HashMap::new(),
-            ledger,
+            ledger: kept.ledger,
             touched: BTreeSet::new(),
+            gone: kept.gone,
+            index: kept.index,
+            ended: kept.ended,
+            fresh: VecDeque::new(),
+            damaged: 0,
+            stuck: false,
             spare: Vec::new(),
             segment: Segment::default(),
             retry: Retry {
@@ -168,12 +197,17 @@ impl Writer {
             if [due, behind].into_iter().flatten().any(|due| due <= now) {
                 return Work::Commit;
             }
-            if let Some(batch) = state.intake.pop_front() {
-                self.shared.room.notify_all();
-                return Work::Batch(Box::new(batch));
+            if !self.stuck {
+                if let Some(batch) = state.intake.pop_front() {
+                    self.shared.room.notify_all();
+                    return Work::Batch(Box::new(batch));
+                }
+                if state.intake_closed {
+                    return Work::Closed;
+                }
             }
-            if state.intake_closed {
-                return Work::Closed;
+            if state.tidy && state.unavailable.is_none() {
+                return Work::Commit;
             }
             let acknowledged = state.sinks.values().any(|sink| sink.dirty);
             if acknowledged && state.unavailable.is_none() && self.since.is_none() {
@@ -184,15 +218,16 @@ impl Writer {
             if retry_due {
                 return Work::Commit;
             }
-            let wait = until.map_or(Duration::from_secs(60), |at| {
-                at.saturating_duration_since(now)
-            });
-            state = self
+            let wait = until.map_or(IDLE, |at| at.saturating_duration_since(now));
+            let (guard, waited) = self
                 .shared
                 .wake
                 .wait_timeout(state, wait)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+                .unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if until.is_none() && waited.timed_out() && state.unavailable.is_none() {
+                return Work::Commit;
+            }
         }
     }
 
@@ -252,6 +287,24 @@ impl Writer {
         }
         self.publish(first, stored);
         self.committed = Instant::now();
+        if let Some(disk) = self.shared.disk()
+            && let Err(fault) = self.tidy(&disk, now)
+        {
+            self.unavailable(&fault);
+        }
+    }
+
+    /// After a commit: small segments are merged, old ones go, damage is marked.
+    fn tidy(&mut self, disk: &Disk, now: i64) -> Result<(), Fault> {
+        self.shared.lock().tidy = false;
+        self.mark_damage(disk)?;
+        self.seal(disk, now)?;
+        let stuck = !self.retain(disk, now)?;
+        if stuck != self.stuck {
+            self.stuck = stuck;
+            self.say_health();
+        }
+        Ok(())
     }
 
     /// Where the file could not be written: opens it anew once it is time.
@@ -350,8 +403,11 @@ impl Writer {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             if !self.pending.events.is_empty() {
+                let span = self.pending.events.len();
+                let seqs: Vec<u64> = (first..).take(span).collect();
+                let span = u32::try_from(span).unwrap_or(u32::MAX);
                 self.segment
-                    .encode(&self.pending, first, sealed, now, &mut names);
+                    .encode(&self.pending, &seqs, first, span, sealed, now, &mut names);
             }
             let cursors = self.cursor_records(&mut names, now);
             let dirty = names.take_dirty();
@@ -391,6 +447,11 @@ impl Writer {
         match written {
             Ok(()) => {
                 self.touched.clear();
+                if !self.pending.events.is_empty() {
+                    self.index
+                        .insert(first, self.segment.head, &self.segment.blocks);
+                }
+                self.note_ends(now);
                 self.cursors.clear();
                 self.shared.durable.notify_all();
                 Ok(())
@@ -402,6 +463,23 @@ impl Writer {
                     .unwrap_or_else(PoisonError::into_inner)
                     .give_back(dirty);
                 Err(fault)
+            }
+        }
+    }
+
+    /// Remembers which streams have ended, and which go on all the same.
+    fn note_ends(&mut self, now: i64) {
+        let mut names = self
+            .shared
+            .names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for cursor in self.cursors.values() {
+            let number = names.stream_number(&cursor.stream);
+            if cursor.ended.is_some() {
+                self.ended.insert(number, now);
+            } else {
+                self.ended.remove(&number);
             }
         }
     }
@@ -445,6 +523,10 @@ impl Writer {
             batch,
             stored,
         });
+        let sealed = self.index.sealed(first);
+        if stored && sealed == Some(false) {
+            self.fresh.push_back(Arc::clone(&portion));
+        }
         let out = self
             .shared
             .lock()
@@ -476,7 +558,7 @@ impl Writer {
         }
     }
 
-    fn say_health(&self) {
+    pub(super) fn say_health(&self) {
         let state = self.shared.lock();
         match &state.unavailable {
             Some(_) if self.shared.options.directory.is_none() => self.health.fine(
