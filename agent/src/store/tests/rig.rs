@@ -189,6 +189,17 @@ pub(super) fn take(feed: &mut Feed, count: usize) -> Vec<String> {
     texts
 }
 
+/// The number in each text of [`Lines::numbered`].
+pub(super) fn numbers(texts: &[String]) -> Vec<u64> {
+    texts
+        .iter()
+        .map(|text| {
+            let after = text.split("number=").nth(1).unwrap();
+            after.split(' ').next().unwrap().parse().unwrap()
+        })
+        .collect()
+}
+
 /// The texts of a portion after its first `skip` events.
 pub(super) fn texts_of(portion: &Portion, skip: usize) -> Vec<String> {
     portion.batch.events[skip..]
