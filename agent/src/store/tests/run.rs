@@ -189,7 +189,11 @@ fn a_full_store_drops_the_oldest_events_and_says_so() {
     running.stop();
     use std::os::unix::fs::MetadataExt as _;
     let file = std::fs::metadata(directory.path().join("store.redb")).unwrap();
-    assert!(file.blocks() * 512 <= 3 << 20, "{} bytes", file.blocks() * 512);
+    assert!(
+        file.blocks() * 512 <= 3 << 20,
+        "{} bytes",
+        file.blocks() * 512
+    );
 }
 
 #[test]
