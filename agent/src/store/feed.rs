@@ -60,8 +60,8 @@ pub struct Feed {
 /// What the file has for a sink.
 enum Stored {
     Portion(Portion),
-    /// Nothing before this sequence number.
-    Gap(u64),
+    /// Nothing before this sequence number, and why.
+    Gap(u64, &'static str),
 }
 
 impl Feed {
@@ -114,24 +114,23 @@ impl Feed {
                 drop(state);
                 let found = self.stored_at(at);
                 state = shared.lock();
+                // What was read may have been counted as expired meanwhile.
+                if state.sink(&self.name, next).must_skip() {
+                    continue;
+                }
                 match found {
                     Some(Stored::Portion(portion)) => {
                         let skip = usize::try_from(at - portion.first).unwrap_or(usize::MAX);
                         state.sink(&self.name, next).at = portion.end();
                         return Next::Portion(Arc::new(portion), skip);
                     }
-                    Some(Stored::Gap(upto)) => {
+                    Some(Stored::Gap(upto, reason)) => {
                         // What the window begins with need not be in the file.
                         let upto = state
                             .window_from(at)
                             .unwrap_or(state.next)
                             .min(upto)
                             .max(at + 1);
-                        let reason = if at < state.oldest {
-                            RETENTION
-                        } else {
-                            DAMAGED
-                        };
                         state.sink(&self.name, next).skip_to(upto, reason);
                         continue;
                     }
@@ -179,9 +178,9 @@ impl Feed {
                     self.shared.damaged(damaged);
                     self.ready = portions;
                 }
-                Ok(Found::Gap(upto, damaged)) => {
+                Ok(Found::Gap(upto, reason, damaged)) => {
                     self.shared.damaged(damaged);
-                    return Some(Stored::Gap(upto));
+                    return Some(Stored::Gap(upto, reason));
                 }
                 Err(fault) => {
                     tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
@@ -193,7 +192,7 @@ impl Feed {
             }
         }
         match self.ready.front() {
-            Some(portion) if portion.first > at => Some(Stored::Gap(portion.first)),
+            Some(portion) if portion.first > at => Some(Stored::Gap(portion.first, DAMAGED)),
             _ => self.ready.pop_front().map(Stored::Portion),
         }
     }

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::block;
 use super::error::Fault;
 use super::feed::Portion;
+use super::ledger::{DAMAGED, RETENTION};
 use super::names::Names;
 use super::tables::{BODIES, BlockHead, HEADS, PIECE, SegmentHead, from_bytes};
 use crate::flow::{Batch, Labelled};
@@ -18,8 +19,8 @@ use crate::flow::{Batch, Labelled};
 pub(super) enum Found {
     /// Events from there on, in runs without a gap, and what was found to be damaged on the way.
     Portions(VecDeque<Portion>, Vec<Damage>),
-    /// None before this one.
-    Gap(u64, Vec<Damage>),
+    /// None before this one, because those there were have gone away, or because they are damaged.
+    Gap(u64, &'static str, Vec<Damage>),
 }
 
 /// A part of the file that cannot be read, to be marked so that nobody reads it again.
@@ -83,6 +84,12 @@ impl Fetch {
             Some(entry) => Ok(Some(entry?.0.value().0)),
             None => Ok(None),
         }
+    }
+
+    /// Why there is nothing at `at`: the oldest events go away first.
+    fn why(&self, at: u64) -> Result<&'static str, Fault> {
+        let before = self.heads.range(..=(at, u32::MAX))?.next_back();
+        Ok(if before.is_none() { RETENTION } else { DAMAGED })
     }
 
     fn head(&self, first: u64) -> Result<Option<SegmentHead>, Fault> {
@@ -150,14 +157,14 @@ impl Fetch {
     /// What there is at `at`.
     pub(super) fn portions(&self, at: u64, names: &RwLock<Names>) -> Result<Found, Fault> {
         let Some((first, head)) = self.locate(at)? else {
-            return Ok(Found::Gap(u64::MAX, Vec::new()));
+            return Ok(Found::Gap(u64::MAX, self.why(at)?, Vec::new()));
         };
         let Some(head) = head else {
             let upto = self.after(first)?.unwrap_or(u64::MAX);
-            return Ok(Found::Gap(upto, vec![Damage::Segment(first)]));
+            return Ok(Found::Gap(upto, DAMAGED, vec![Damage::Segment(first)]));
         };
         if at < first {
-            return Ok(Found::Gap(first, Vec::new()));
+            return Ok(Found::Gap(first, self.why(at)?, Vec::new()));
         }
         let heads = self.blocks(first, head)?;
         let (batch, seqs, damaged) = self.events(&heads, names)?;
@@ -166,7 +173,7 @@ impl Fetch {
             portions.pop_front();
         }
         Ok(if portions.is_empty() {
-            Found::Gap(first + u64::from(head.count), damaged)
+            Found::Gap(first + u64::from(head.count), DAMAGED, damaged)
         } else {
             Found::Portions(portions, damaged)
         })

@@ -120,6 +120,14 @@ impl Sink {
         }
     }
 
+    /// Whether [`pass_skip`](Self::pass_skip) has something to say.
+    pub(super) fn must_skip(&self) -> bool {
+        self.skips
+            .iter()
+            .find(|skip| !skip.told)
+            .is_some_and(|skip| skip.from <= self.at)
+    }
+
     /// Steps over events that are gone, once; says how many, and why.
     pub(super) fn pass_skip(&mut self) -> Option<(u64, &'static str)> {
         let skip = self.skips.iter_mut().find(|skip| !skip.told)?;
