@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Fault;
 use super::fetch::{Damage, Fetch, Found};
-use super::ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord};
+use super::ledger::{DAMAGED, Delivered, STORE_UNAVAILABLE, SinkRecord};
 use super::state::Shared;
 use crate::flow::Batch;
 
