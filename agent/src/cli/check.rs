@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::output;
 use crate::config::{Checked, raw};
-use crate::{packs, sources};
+use crate::{packs, sink, sources};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -19,6 +19,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let config = Checked::load(Some(file))?;
     sources::check(&config)?;
+    sink::check(&config.sinks)?;
     let pack = packs::read(&config.pack)?;
     let rules = packs::compile(&pack)?;
     let listen = config.telemetry.as_ref().map_or_else(

@@ -516,7 +516,10 @@ impl Place<'_> {
             })
         };
         Ok(Filter {
-            min_level: raw.min_level.map(level),
+            min_level: raw
+                .min_level
+                .map(level)
+                .filter(|least| *least > Level::Trace),
             categories: names("categories", raw.categories, exclude.categories)?,
             namespaces: names("namespaces", raw.namespaces, exclude.namespaces)?,
             containers: names("containers", raw.containers, exclude.containers)?,
@@ -680,14 +683,6 @@ impl Place<'_> {
         let Some(raw) = raw else {
             return Ok(Tls::default());
         };
-        let secured = url.starts_with("https://") || url.starts_with("tls://");
-        if !secured && *raw != raw::sinks::Tls::default() {
-            return Err(self.wrong(
-                "tls",
-                "the url is not https (for forward: tls)",
-                "write https:// or tls:// in the url, or leave tls out",
-            ));
-        }
         let client = match (path(raw.cert_file.as_ref()), path(raw.key_file.as_ref())) {
             (None, None) => None,
             (Some(cert), Some(key)) => Some((cert, key)),
@@ -699,12 +694,21 @@ impl Place<'_> {
                 ));
             }
         };
-        Ok(Tls {
+        let tls = Tls {
             ca_file: path(raw.ca_file.as_ref()),
             client,
             server_name: raw.server_name.clone().filter(|name| !name.is_empty()),
             insecure: raw.insecure.unwrap_or(false),
-        })
+        };
+        let secured = url.starts_with("https://") || url.starts_with("tls://");
+        if !secured && tls != Tls::default() {
+            return Err(self.wrong(
+                "tls",
+                "the url is not https (for forward: tls)",
+                "write https:// or tls:// in the url, or leave tls out",
+            ));
+        }
+        Ok(tls)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use logline::level::Level;
-
 use crate::config::sinks::Filter;
 use crate::flow::{Batch, Labelled, Labels, UNCLASSIFIED};
 
@@ -20,7 +18,7 @@ pub(super) struct Select {
 
 impl Select {
     pub(super) fn new(filter: Filter) -> Self {
-        let passes_all = filter.min_level.is_none_or(|level| level == Level::Trace)
+        let passes_all = filter.min_level.is_none()
             && filter.categories.is_all()
             && filter.namespaces.is_all()
             && filter.containers.is_all();

@@ -253,3 +253,38 @@ fn what_a_protocol_cannot_do_is_refused_with_the_remedy() {
     assert!(loki("compression: zstd").contains("use auto, gzip or none"));
     assert!(loki("tenant: \"a b\"").contains("visible ASCII"));
 }
+
+/// The sinks that `default.yaml` shows as comments: one object of YAML.
+fn shown() -> String {
+    let text = crate::config::raw::DEFAULT_YAML;
+    let begin = text.find("  # vector:").expect("the first example");
+    text[begin..]
+        .lines()
+        .take_while(|line| line.starts_with("  #"))
+        .map(|line| format!("  {}\n", line.trim_start_matches("  #").trim_end()))
+        .collect()
+}
+
+#[test]
+fn what_default_yaml_shows_of_further_sinks_is_what_they_have_by_default() {
+    let shown = format!("sinks:\n{}", shown());
+    let said = sinks(&shown);
+    for sink in &said {
+        let needed = match &sink.to {
+            To::Http(http) => format!("type: http, url: \"{}\"", http.client.url),
+            To::File(file) => format!("type: file, path: \"{}\"", file.path.display()),
+            To::Forward(forward) => format!("type: forward, url: \"tcp://{}\"", forward.address),
+            To::Otlp(otlp) => format!("type: otlp, url: \"{}\"", otlp.client.url),
+            To::Loki(loki) => format!("type: loki, url: \"{}\"", loki.client.url),
+            To::Blackhole => "type: blackhole".to_owned(),
+            To::Stdout(_) => continue,
+        };
+        let bare = sinks(&format!("sinks: {{{}: {{{needed}}}}}", sink.name));
+        let bare = bare.iter().find(|bare| bare.name == sink.name);
+        assert_eq!(
+            format!("{sink:?}"),
+            format!("{:?}", bare.expect("the same"))
+        );
+    }
+    assert_eq!(said.len(), 7, "one of each type: {shown}");
+}
