@@ -55,10 +55,7 @@ fn label(text: &[u8], chunk: usize, join: bool) -> Vec<serde_json::Value> {
     flow.settle(&mut batch);
     let mut out = Vec::new();
     for event in &batch.events {
-        Json {
-            host: Some("host".to_owned()),
-        }
-        .encode(&Outgoing::plain(&batch, event), &mut out);
+        Json::with_origin("host").encode(&Outgoing::plain(&batch, event), &mut out);
     }
     let lines = out
         .split(|byte| *byte == b'\n')

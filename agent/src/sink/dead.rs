@@ -24,9 +24,7 @@ impl DeadLetters {
     pub(super) fn new(sink: &str, host: &str, path: &Path) -> Self {
         Self {
             sink: sink.to_owned(),
-            json: Json {
-                host: Some(host.to_owned()),
-            },
+            json: Json::with_origin(host),
             file: Rotating::new(&File {
                 path: path.to_owned(),
                 format: StdoutFormat::Json,

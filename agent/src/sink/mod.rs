@@ -25,6 +25,7 @@ pub mod encode;
 mod file;
 pub mod forward;
 mod http;
+mod identity;
 mod lines;
 mod loki;
 mod mask;
@@ -228,9 +229,7 @@ fn encoder(format: StdoutFormat, terminal: bool, host: &str) -> Box<dyn Encode +
     match format {
         StdoutFormat::Pretty => Box::new(pretty(terminal)),
         StdoutFormat::Auto if terminal => Box::new(pretty(true)),
-        StdoutFormat::Json | StdoutFormat::Auto => Box::new(Json {
-            host: Some(host.to_owned()),
-        }),
+        StdoutFormat::Json | StdoutFormat::Auto => Box::new(Json::with_origin(host)),
         StdoutFormat::Tsv => Box::new(Tsv),
     }
 }

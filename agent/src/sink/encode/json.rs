@@ -1,6 +1,7 @@
 //! One JSON object a line, with the field names that people and tests rely on.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,12 +9,118 @@ use base64::prelude::BASE64_STANDARD;
 use super::{Encode, Outgoing};
 use crate::escape::{escape_json, write_id};
 use crate::flow::StreamInfo;
+use crate::sink::identity::ByNumber;
 
 /// Writes events as JSON.
 #[derive(Debug, Default)]
 pub struct Json {
-    /// Where the event comes from is told too: id, host, stream, container, Kubernetes names.
-    pub host: Option<String>,
+    host: Option<String>,
+    /// What is the same in all events of a stream, by the address of its description, which is kept so that no other one
+    /// gets that address.
+    streams: ByNumber<usize, Told>,
+}
+
+/// What is told of a stream in each of its events.
+#[derive(Debug)]
+struct Told {
+    _stream: Arc<StreamInfo>,
+    /// Up to where the event begins in its stream.
+    before: Vec<u8>,
+    /// After its standard stream.
+    after: Vec<u8>,
+}
+
+/// So many streams are remembered; then it begins anew.
+const MAX_STREAMS: usize = 2_000;
+
+impl Json {
+    /// Tells too where an event comes from: its id, this host, stream, container, Kubernetes names.
+    #[must_use]
+    pub fn with_origin(host: &str) -> Self {
+        Self {
+            host: Some(host.to_owned()),
+            streams: ByNumber::default(),
+        }
+    }
+
+    fn origin(&mut self, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
+        let Some(host) = &self.host else {
+            return;
+        };
+        let event = outgoing.event;
+        let Some(stream) = outgoing.batch.stream_arc(event.stream_index) else {
+            return;
+        };
+        let address = Arc::as_ptr(stream) as usize;
+        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&address) {
+            self.streams.clear();
+        }
+        let told = self
+            .streams
+            .entry(address)
+            .or_insert_with(|| Told::new(stream, host));
+        out.extend_from_slice(&told.before);
+        write_number(event.start, out);
+        out.extend_from_slice(if outgoing.sampled_count > 0 {
+            b":sampled\",\"host\":\""
+        } else {
+            b"\",\"host\":\""
+        });
+        escape_json(host.as_bytes(), out);
+        out.extend_from_slice(b"\",\"stream\":\"");
+        out.extend_from_slice(event.stream.as_str().as_bytes());
+        out.extend_from_slice(&told.after);
+    }
+}
+
+impl Told {
+    fn new(stream: &Arc<StreamInfo>, host: &str) -> Self {
+        let field = |name: &str, value: &str, out: &mut Vec<u8>| {
+            out.extend_from_slice(name.as_bytes());
+            escape_json(value.as_bytes(), out);
+            out.push(b'"');
+        };
+        let mut before = b",\"event_id\":\"".to_vec();
+        escape_json(stream.id.as_bytes(), &mut before);
+        before.push(b':');
+        let mut after = b"\"".to_vec();
+        let origin = &stream.origin;
+        field(",\"source\":\"", &origin.name, &mut after);
+        if let Some(container) = &origin.container {
+            field(",\"container\":{\"id\":\"", &container.id, &mut after);
+            field(",\"name\":\"", &container.name, &mut after);
+            field(",\"image\":\"", &container.image, &mut after);
+            after.push(b'}');
+        }
+        if let Some(k8s) = &origin.k8s {
+            field(",\"k8s\":{\"namespace\":\"", &k8s.namespace, &mut after);
+            field(",\"pod\":\"", &k8s.pod, &mut after);
+            field(",\"container\":\"", &k8s.container, &mut after);
+            field(",\"node\":\"", host, &mut after);
+            after.push(b'}');
+        }
+        Self {
+            _stream: Arc::clone(stream),
+            before,
+            after,
+        }
+    }
+}
+
+/// Appends a number's decimal digits.
+#[allow(clippy::cast_possible_truncation)] // One digit fits.
+fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 impl Encode for Json {
@@ -61,9 +168,7 @@ impl Encode for Json {
         if outgoing.sampled_count > 0 {
             let _ = write!(out, ",\"sampled_count\":{}", outgoing.sampled_count);
         }
-        if let (Some(host), Some(stream)) = (&self.host, outgoing.batch.stream(event)) {
-            write_origin(host, stream, outgoing, out);
-        }
+        self.origin(outgoing, out);
         out.extend_from_slice(b"}\n");
     }
 }
@@ -105,36 +210,4 @@ fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
         digit(thousandths / 10),
         digit(thousandths),
     ]);
-}
-
-fn write_origin(host: &str, stream: &StreamInfo, outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
-    let field = |name: &str, value: &str, out: &mut Vec<u8>| {
-        out.extend_from_slice(name.as_bytes());
-        escape_json(value.as_bytes(), out);
-        out.push(b'"');
-    };
-    out.extend_from_slice(b",\"event_id\":\"");
-    escape_json(stream.id.as_bytes(), out);
-    let _ = write!(out, ":{}", outgoing.event.start);
-    out.extend_from_slice(if outgoing.sampled_count > 0 {
-        b":sampled\""
-    } else {
-        b"\""
-    });
-    field(",\"host\":\"", host, out);
-    field(",\"stream\":\"", outgoing.event.stream.as_str(), out);
-    field(",\"source\":\"", &stream.origin.name, out);
-    if let Some(container) = &stream.origin.container {
-        field(",\"container\":{\"id\":\"", &container.id, out);
-        field(",\"name\":\"", &container.name, out);
-        field(",\"image\":\"", &container.image, out);
-        out.push(b'}');
-    }
-    if let Some(k8s) = &stream.origin.k8s {
-        field(",\"k8s\":{\"namespace\":\"", &k8s.namespace, out);
-        field(",\"pod\":\"", &k8s.pod, out);
-        field(",\"container\":\"", &k8s.container, out);
-        field(",\"node\":\"", host, out);
-        out.push(b'}');
-    }
 }

@@ -25,9 +25,7 @@ impl JsonBody {
     /// A body without events; `host` stands in each of them.
     pub(super) fn new(host: &str, array: bool) -> Self {
         Self {
-            json: Json {
-                host: Some(host.to_owned()),
-            },
+            json: Json::with_origin(host),
             array,
             buffer: Vec::new(),
         }
