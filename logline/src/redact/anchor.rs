@@ -9,7 +9,7 @@ pub(super) enum Anchor {
     Key(Stem),
     /// A token that is known by its prefix: the index of its kind.
     Token(usize),
-    /// `earer`
+    /// `bearer`
     Bearer,
     /// `Basic `
     Basic,
@@ -17,7 +17,7 @@ pub(super) enum Anchor {
     Url,
     /// `---BEGIN`
     Pem,
-    /// `ified by`
+    /// `identified by`
     Identified,
     /// `eyJ`
     Jwt,
@@ -45,6 +45,8 @@ pub(super) struct Letters {
     pub(super) text: &'static str,
     /// Where there are but three: the bytes of which one must follow, in lower case.
     pub(super) followers: &'static [u8],
+    /// Which two neighbouring windows of three bytes are the rarest in logs: those that begin here and one byte further.
+    pub(super) rare: usize,
     /// What they call for.
     pub(super) anchor: Anchor,
     /// The detectors that need them.
@@ -64,6 +66,7 @@ const fn letters(text: &'static str, anchor: Anchor, detectors: &'static [Detect
     Letters {
         text,
         followers: b"",
+        rare: 0,
         anchor,
         detectors,
     }
@@ -78,6 +81,22 @@ const fn three(
     Letters {
         text,
         followers,
+        rare: 0,
+        anchor,
+        detectors,
+    }
+}
+
+const fn deep(
+    text: &'static str,
+    rare: usize,
+    anchor: Anchor,
+    detectors: &'static [Detector],
+) -> Letters {
+    Letters {
+        text,
+        followers: b"",
+        rare,
         anchor,
         detectors,
     }
@@ -99,48 +118,62 @@ pub(super) static ANCHORS: &[Letters] = &[
         &[Detector::Token, Detector::Aws],
     ),
     three("key", BEHIND_KEY, Anchor::Key(Stem::Key), KEYS),
-    letters("ookie", Anchor::Key(Stem::Cookie), &[Detector::Cookie]),
+    deep("ookie", 1, Anchor::Key(Stem::Cookie), &[Detector::Cookie]),
     letters("sessi", Anchor::Key(Stem::Session), &[Detector::Cookie]),
     letters(".sid", Anchor::Key(Stem::Sid), &[Detector::Cookie]),
-    letters(
+    deep(
         "uthoriza",
+        4,
         Anchor::Key(Stem::Authorization),
         &[Detector::AuthHeader],
     ),
     letters("auth=", Anchor::Key(Stem::Auth), &[Detector::AuthHeader]),
     letters("auth\"", Anchor::Key(Stem::Auth), &[Detector::AuthHeader]),
     letters("auth\\", Anchor::Key(Stem::Auth), &[Detector::AuthHeader]),
-    letters(
-        "redential",
+    deep(
+        "credential",
+        0,
         Anchor::Key(Stem::Credential),
         &[Detector::Secret],
     ),
-    letters(
+    deep(
         "ignature=",
+        5,
         Anchor::Key(Stem::Signature),
         &[Detector::Secret, Detector::Aws],
     ),
-    letters(
+    deep(
         "ignature%",
+        5,
         Anchor::Key(Stem::Signature),
         &[Detector::Secret, Detector::Aws],
     ),
     letters("sig=", Anchor::Key(Stem::Signature), &[Detector::Azure]),
     letters("sig%", Anchor::Key(Stem::Signature), &[Detector::Azure]),
-    letters("earer", Anchor::Bearer, &[Detector::AuthHeader]),
+    deep("bearer", 0, Anchor::Bearer, &[Detector::AuthHeader]),
     letters("basic ", Anchor::Basic, &[Detector::AuthHeader]),
     letters("basic%20", Anchor::Basic, &[Detector::AuthHeader]),
     letters("basic+", Anchor::Basic, &[Detector::AuthHeader]),
     three("://", HOST, Anchor::Url, &[Detector::UrlPassword]),
     letters(":\\/\\/", Anchor::Url, &[Detector::UrlPassword]),
     letters("%3a%2f%2f", Anchor::Url, &[Detector::UrlPassword]),
-    letters("---begin", Anchor::Pem, &[Detector::PrivateKey]),
+    deep("---begin", 2, Anchor::Pem, &[Detector::PrivateKey]),
     letters("--- begin", Anchor::Pem, &[Detector::PrivateKey]),
-    letters("ified by", Anchor::Identified, &[Detector::Password]),
+    deep(
+        "identified by",
+        4,
+        Anchor::Identified,
+        &[Detector::Password],
+    ),
     three("eyj", ALNUM, Anchor::Jwt, &[Detector::Jwt]),
     three("7q~", AZURE, Anchor::Azure, &[Detector::Azure]),
     three("8q~", AZURE, Anchor::Azure, &[Detector::Azure]),
-    letters("hooks.slack.com", Anchor::SlackHook, &[Detector::Slack]),
-    letters("/webhooks/", Anchor::DiscordHook, &[Detector::VendorToken]),
+    deep("hooks.slack.com", 4, Anchor::SlackHook, &[Detector::Slack]),
+    deep(
+        "/webhooks/",
+        3,
+        Anchor::DiscordHook,
+        &[Detector::VendorToken],
+    ),
     letters("/bot", Anchor::TelegramBot, &[Detector::VendorToken]),
 ];

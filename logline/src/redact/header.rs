@@ -134,8 +134,7 @@ pub(super) fn bearer(
     to: usize,
     found: &mut Vec<Finding>,
 ) -> Option<usize> {
-    let start = from.checked_sub(1)?;
-    if text[start] | 0x20 != b'b' || !token::is_boundary(text, start) {
+    if !token::is_boundary(text, from) {
         return None;
     }
     let colon = usize::from(text.get(to) == Some(&b':'));

@@ -25,7 +25,7 @@ pub(super) enum Stem {
     Authorization,
     /// `auth`, with what follows a key
     Auth,
-    /// `redential`
+    /// `credential`
     Credential,
     /// `ignature=`, `sig=`
     Signature,
@@ -169,7 +169,7 @@ pub(super) fn read(text: &[u8], stem: Stem, from: usize, to: usize) -> Option<Ke
     let from = match stem {
         Stem::Secret => before(text, from, b's')?,
         Stem::Token => before(text, from, b't')?,
-        Stem::Cookie | Stem::Credential => before(text, from, b'c')?,
+        Stem::Cookie => before(text, from, b'c')?,
         Stem::Authorization => before(text, from, b'a')?,
         Stem::Signature if text[from] | 0x20 == b'i' => before(text, from, b's')?,
         Stem::Sid => from + 1,

@@ -8,7 +8,7 @@
 //! One pass looks for anchors, the few letters that every secret has in it or before it ([`anchor`], [`scan`]). Where one is found, the module
 //! for it looks closer: [`key`] and [`site`] read a key and what binds a value to it, [`keyed`] and [`words`] judge whether the value
 //! is a secret or a sentence about one, [`token`] knows tokens by their prefix, [`header`], [`url`], [`pem`] what their names say.
-//! A second pass looks for [`card`] numbers at every eighth byte.
+//! A second pass looks for [`card`] numbers at every seventh byte.
 //!
 //! Time is linear in the text: whatever is looked at around an anchor without a finding is bounded, and a finding is never looked at
 //! again. Only patterns of the user's own may take longer on texts made for it (`regex_automata`'s iteration over matches is

@@ -12,17 +12,18 @@ use super::{
 };
 
 /// Bits of the hash.
-const BITS: u32 = 14;
-const SIZE: usize = 1 << BITS;
+const BITS: u32 = 16;
+/// Hashes are flagged by the bits of so many words.
+const WORDS: usize = 1 << (BITS - 6);
 /// How many bytes are looked at between two branches.
 const BLOCK: usize = 8;
 
 /// Finds anchors.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    /// By hash: whether any window has it.
-    flags: Box<[u8; SIZE]>,
-    /// By hash: where its windows begin in `windows`.
+    /// By hash, a bit each: whether any window has it.
+    flags: Box<[u64; WORDS]>,
+    /// By the hash's word of flags: where its windows begin in `windows`.
     starts: Box<[u16]>,
     windows: Box<[Window]>,
     words: Box<[Word]>,
@@ -33,7 +34,7 @@ pub(super) struct Scanner {
 struct Window {
     /// The bytes in lower case.
     bytes: [u8; 3],
-    /// How many bytes of the anchor stand before them: 0 or 1.
+    /// How many bytes of the anchor stand before them.
     before: u8,
     /// Which anchor.
     word: u16,
@@ -52,7 +53,7 @@ struct Word {
 fn hash(window: u32) -> usize {
     // A letter's fifth bit is its case; other bytes may fall together too, the comparison tells them apart.
     let folded = (window | 0x2020_2020) << 8;
-    (folded.wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize & (SIZE - 1)
+    (folded.wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
 }
 
 fn hash_of(bytes: [u8; 3]) -> usize {
@@ -64,7 +65,7 @@ impl Scanner {
     pub(super) fn new(on: Detectors) -> Self {
         let mut words: Vec<Word> = Vec::new();
         let mut windows: Vec<Window> = Vec::new();
-        let mut add = |text: &'static [u8], followers: &[u8], fold, anchor| {
+        let mut add = |text: &'static [u8], followers: &[u8], rare: usize, fold, anchor| {
             let word = words.len() as u16;
             words.push(Word { text, fold, anchor });
             let lower = text.to_ascii_lowercase();
@@ -77,9 +78,10 @@ impl Scanner {
                     });
                 }
             };
-            window(&lower, 0);
+            let first = rare as u8;
+            window(&lower[rare..], first);
             if lower.len() > 3 {
-                window(&lower[1..], 1);
+                window(&lower[rare + 1..], first + 1);
             } else {
                 for follower in followers {
                     window(&[lower[1], lower[2], *follower], 1);
@@ -88,21 +90,31 @@ impl Scanner {
         };
         for it in ANCHORS {
             if it.detectors.iter().any(|detector| on.has(*detector)) {
-                add(it.text.as_bytes(), it.followers, true, it.anchor);
+                add(it.text.as_bytes(), it.followers, it.rare, true, it.anchor);
             }
         }
         for (index, kind) in token::KINDS.iter().enumerate() {
             if on.has(kind.detector) {
-                add(kind.prefix.as_bytes(), ALNUM, false, Anchor::Token(index));
+                add(
+                    kind.prefix.as_bytes(),
+                    ALNUM,
+                    0,
+                    false,
+                    Anchor::Token(index),
+                );
             }
         }
         // Where two begin at one place, the one that begins earlier comes first.
-        windows.sort_by_key(|it| (hash_of(it.bytes), std::cmp::Reverse(it.before), it.word));
-        let mut flags = Box::new([0; SIZE]);
-        let mut starts = vec![0_u16; SIZE + 1];
+        windows.sort_by_key(|it| {
+            let word = hash_of(it.bytes) >> 6;
+            (word, std::cmp::Reverse(it.before), it.word)
+        });
+        let mut flags = Box::new([0; WORDS]);
+        let mut starts = vec![0_u16; WORDS + 1];
         for it in &windows {
-            flags[hash_of(it.bytes)] = 1;
-            starts[hash_of(it.bytes) + 1] += 1;
+            let hash = hash_of(it.bytes);
+            flags[hash >> 6] |= 1 << (hash & 63);
+            starts[(hash >> 6) + 1] += 1;
         }
         let mut sum = 0;
         for start in &mut starts {
@@ -120,18 +132,18 @@ impl Scanner {
     /// The first anchor that begins at or behind `from`: what it is, its start and its end.
     #[inline]
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<(Anchor, usize, usize)> {
-        // An anchor at an odd place is found at its second byte.
+        // Of an anchor at an odd place the second window is found.
         let mut at = from.next_multiple_of(2);
         while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<12>) {
             let low = u64::from_le_bytes([
                 block[0], block[1], block[2], block[3], block[4], block[5], block[6], block[7],
             ]);
             let last = u32::from_le_bytes([block[6], block[7], block[8], block[9]]);
-            let flags = self.flags[hash(low as u32)]
-                | self.flags[hash((low >> 16) as u32)]
-                | self.flags[hash((low >> 32) as u32)]
-                | self.flags[hash(last)];
-            if flags != 0 {
+            let flags = self.flag(hash(low as u32))
+                | self.flag(hash((low >> 16) as u32))
+                | self.flag(hash((low >> 32) as u32))
+                | self.flag(hash(last));
+            if flags & 1 != 0 {
                 for near in [0, 2, 4, 6] {
                     if let Some(hit) = self.look(text, at + near, from) {
                         return Some(hit);
@@ -149,17 +161,24 @@ impl Scanner {
         None
     }
 
+    /// The flag of a hash in the lowest bit; the others mean nothing.
+    #[inline(always)]
+    fn flag(&self, hash: usize) -> u64 {
+        self.flags[(hash >> 6) & (WORDS - 1)] >> (hash & 63)
+    }
+
     /// The anchor one of whose windows stands at `at`.
     #[inline]
     fn look(&self, text: &[u8], at: usize, from: usize) -> Option<(Anchor, usize, usize)> {
         let window = text.get(at..)?.first_chunk::<3>()?;
         let hash = hash_of(*window);
-        if self.flags[hash] == 0 {
+        if self.flag(hash) & 1 == 0 {
             return None;
         }
-        let windows = self
-            .windows
-            .get(usize::from(*self.starts.get(hash)?)..usize::from(*self.starts.get(hash + 1)?))?;
+        let windows = self.windows.get(
+            usize::from(*self.starts.get(hash >> 6)?)
+                ..usize::from(*self.starts.get((hash >> 6) + 1)?),
+        )?;
         for it in windows {
             let Some(start) = at.checked_sub(usize::from(it.before)) else {
                 continue;

@@ -140,7 +140,6 @@ pub(super) static KINDS: &[Kind] = &[
     kind("rubygems_", Detector::VendorToken, Class::Hex, 48, 48),
     kind("figd_", Detector::VendorToken, Class::Word, 30, ANY),
     kind("pul-", Detector::VendorToken, Class::Hex, 40, 40),
-    kind("dapi", Detector::VendorToken, Class::Hex, 32, 32),
     kind("dp.pt.", Detector::VendorToken, Class::Alnum, 40, ANY),
     kind("dt0c01.", Detector::VendorToken, Class::Dotted, 80, ANY),
     kind("ntn_", Detector::VendorToken, Class::Alnum, 40, ANY),
