@@ -1,7 +1,15 @@
 //! `run` over the Docker API against a real engine: every line of every container, exactly once.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use logsieve::shutdown::Shutdown;
+use logsieve::source::docker::{Config, Host, Position, Start, spawn};
+use logsieve::source::{Closed, Counters, Message};
 use serde_json::Value;
 
 use crate::harness::{Agent, Engine, dir, until};
@@ -195,4 +203,238 @@ fn only_get_requests_reach_the_engine() {
         .filter(|request| !request.contains("Calling GET") && !request.contains("Calling HEAD"))
         .collect();
     assert!(writing.is_empty(), "{writing:#?}");
+}
+
+/// The source alone, without the rest of the agent: what it sends, and where it may be resumed.
+struct Source {
+    messages: Option<Receiver<Message>>,
+    shutdown: Shutdown,
+    thread: Option<JoinHandle<()>>,
+    /// Container ids by stream.
+    opened: HashMap<u32, String>,
+    closed: Vec<(String, Closed)>,
+    /// Container, text without its time, position.
+    records: Vec<(String, String, Position)>,
+}
+
+impl Source {
+    fn start(engine: &Engine, resume: HashMap<String, Position>) -> Self {
+        let (sender, messages) = sync_channel(16);
+        let shutdown = Shutdown::new();
+        let config = Config {
+            host: Host::Unix(engine.socket()),
+            start_at: Start::All,
+            resume,
+            ..Config::default()
+        };
+        let counters = Arc::new(Counters::default());
+        let thread = spawn(config, sender, shutdown.clone(), counters).unwrap();
+        Self {
+            messages: Some(messages),
+            shutdown,
+            thread: Some(thread),
+            opened: HashMap::new(),
+            closed: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Receives until it is as wanted.
+    #[track_caller]
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        while !done(self) {
+            let message = self
+                .messages
+                .as_ref()
+                .unwrap()
+                .recv_timeout(Duration::from_secs(60))
+                .unwrap_or_else(|error| panic!("waited for {what}: {error}; {:?}", self.records));
+            match message {
+                Message::Opened { id, origin, .. } => {
+                    let container = origin.container.as_ref().unwrap().id.clone();
+                    self.opened.insert(id.0, container);
+                }
+                Message::Record {
+                    id,
+                    bytes,
+                    position,
+                    ..
+                } => {
+                    let text = String::from_utf8(bytes).unwrap();
+                    let text = text.split_once(' ').unwrap().1.to_owned();
+                    self.records
+                        .push((self.opened[&id.0].clone(), text, position));
+                }
+                Message::Closed { id, reason } => {
+                    self.closed.push((self.opened[&id.0].clone(), reason));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.records
+            .iter()
+            .map(|(_, text, _)| text.as_str())
+            .collect()
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.shutdown.trigger();
+        self.messages.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn a_restart_goes_on_at_the_exact_line_also_within_one_second_and_one_nanosecond() {
+    let Some(mut engine) = Engine::start() else {
+        return;
+    };
+    // Bursts, equal lines, and one line whose equal pieces have one time.
+    let script = "for i in $(seq 0 59); do echo same; echo line $i; echo same; echo err $i >&2; done; \
+                  head -c 100000 /dev/zero | tr '\\0' a; echo END; echo last; sleep 600";
+    for driver in ["json-file", "local"] {
+        let name = format!("burst-{driver}");
+        engine.run(&name, &["--log-driver", driver], script);
+        let id = engine.id_of(&name);
+        let is_last = |source: &Source| source.texts().last() == Some(&"last\n");
+        let mut whole = Source::start(&engine, HashMap::new());
+        whole.until("all", |source| {
+            source
+                .records
+                .iter()
+                .any(|(of, text, _)| *of == id && text == "last\n")
+        });
+        whole.records.retain(|(of, ..)| *of == id);
+        let count = whole.records.len();
+        assert!(count > 240, "{count}");
+        let pieces = whole
+            .texts()
+            .iter()
+            .filter(|text| text.starts_with("aaa"))
+            .count();
+        assert!(pieces >= 5, "one line in pieces, all of one time");
+        // Every position in the pieces, and some in the bursts.
+        for at in (0..count - 9).step_by(37).chain(count - 9..count - 1) {
+            let resume = HashMap::from([(id.clone(), whole.records[at].2)]);
+            let mut rest = Source::start(&engine, resume);
+            rest.until("the rest", is_last);
+            rest.records.retain(|(of, ..)| *of == id);
+            assert_eq!(
+                rest.texts(),
+                &whole.texts()[at + 1..],
+                "{driver}, after record {at}"
+            );
+        }
+        // The engine ends and comes again between the two, and the container prints all of it once more.
+        let at = count - 4;
+        let resume = HashMap::from([(id.clone(), whole.records[at].2)]);
+        let mut expected: Vec<String> = whole.texts()[at + 1..]
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect();
+        let mut again = whole.texts();
+        again.sort_unstable();
+        engine.down();
+        let mut rest = Source::start(&engine, resume);
+        engine.up();
+        engine.docker(&["start", &name]);
+        rest.until("the rest and the second run", |source| {
+            source.records.len() >= expected.len() + count
+        });
+        rest.records.retain(|(of, ..)| *of == id);
+        let mut second: Vec<&str> = rest.texts().split_off(expected.len());
+        let first: Vec<String> = rest.texts()[..expected.len()]
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect();
+        assert_eq!(first, std::mem::take(&mut expected), "{driver}");
+        // The two streams of a container race each other.
+        second.sort_unstable();
+        assert_eq!(second, again, "{driver}");
+        engine.docker(&["rm", "--force", &name]);
+    }
+}
+
+#[test]
+fn what_was_printed_and_ended_while_the_agent_was_away_is_read() {
+    let Some(engine) = Engine::start() else {
+        return;
+    };
+    engine.run(
+        "known",
+        &[],
+        "echo one; while ! [ -e /go ]; do sleep 0.1; done; echo two",
+    );
+    engine.run("gone", &[], "echo one; sleep 600");
+    let mut source = Source::start(&engine, HashMap::new());
+    source.until("both", |source| source.records.len() == 2);
+    let (known, gone) = (engine.id_of("known"), engine.id_of("gone"));
+    let first = |id: &str| source.records.iter().find(|(of, ..)| of == id).unwrap().2;
+    let resume = HashMap::from([(known.clone(), first(&known)), (gone.clone(), first(&gone))]);
+    drop(source);
+    let go = engine.home().join("go");
+    std::fs::write(&go, "").unwrap();
+    engine.docker(&["cp", go.to_str().unwrap(), "known:/go"]);
+    engine.wait_for_end("known");
+    engine.docker(&["rm", "--force", "gone"]);
+    engine.run("brief", &[], "echo brief");
+    engine.wait_for_end("brief");
+    let mut source = Source::start(&engine, resume);
+    source.until("the rest", |source| {
+        source.texts().len() >= 2
+            && source
+                .closed
+                .contains(&(gone.clone(), Closed::ContainerGone))
+    });
+    let mut texts = source.texts();
+    texts.sort_unstable();
+    assert_eq!(texts, ["brief\n", "two\n"]);
+}
+
+#[test]
+fn a_running_container_that_is_renamed_goes_on_under_its_new_name() {
+    let Some(engine) = Engine::start() else {
+        return;
+    };
+    let dir = dir();
+    let agent = follow(dir.path(), &engine);
+    engine.run(
+        "old",
+        &[],
+        "for i in $(seq 0 99); do echo tick $i; sleep 0.05; done; echo done",
+    );
+    agent.wait_for(5, |event| event["container"]["name"] == "old");
+    engine.docker(&["rename", "old", "new"]);
+    agent.wait_for(1, |event| event["line"] == "done");
+    let events = agent.terminate();
+    let (old, new) = (lines(&events, "old"), lines(&events, "new"));
+    let want: Vec<String> = (0..100)
+        .map(|n| format!("tick {n}"))
+        .chain(["done".to_owned()])
+        .collect();
+    assert_eq!([old, new.clone()].concat(), want);
+    assert!(new.len() > 1, "the name was taken up while it ran");
+}
+
+#[test]
+fn an_engine_that_ends_leaves_no_process_behind() {
+    let Some(mut engine) = Engine::start() else {
+        return;
+    };
+    let home = engine.home().to_owned();
+    engine.run("one", &[], "sleep 600");
+    assert!(Engine::processes(&home) >= 3);
+    engine.down();
+    assert_eq!(Engine::processes(&home), 0, "after the daemon's own end");
+    engine.up();
+    engine.docker(&["start", "one"]);
+    drop(engine);
+    assert_eq!(Engine::processes(&home), 0, "after the test's end");
 }

@@ -74,7 +74,9 @@ impl Engine {
     /// Starts a container in the background that runs `script` in busybox's sh; `options` go before the image.
     #[track_caller]
     pub(crate) fn run(&self, name: &str, options: &[&str], script: &str) {
-        let mut args = vec!["run", "-d", "--network", "none", "--name", name];
+        // A shell as the first process does not listen to TERM: it is killed soon, before the daemon gives up on it.
+        let mut args = vec!["run", "-d", "--network", "none", "--stop-timeout", "1"];
+        args.extend(["--name", name]);
         args.extend(options);
         args.extend([IMAGE, "/bin/sh", "-c", script]);
         self.docker(&args);
@@ -84,6 +86,32 @@ impl Engine {
     #[track_caller]
     pub(crate) fn wait_for_end(&self, name: &str) {
         self.docker(&["wait", name]);
+    }
+
+    /// The full id of a container.
+    #[track_caller]
+    pub(crate) fn id_of(&self, name: &str) -> String {
+        let id = self.docker(&["inspect", "--format", "{{.Id}}", name]);
+        id.trim().to_owned()
+    }
+
+    /// How many processes name this engine's directory in their command lines: the daemon, its containerd, and one shim for
+    /// each container.
+    pub(crate) fn processes(home: &Path) -> usize {
+        let home = home.display().to_string();
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        entries
+            .filter(|entry| {
+                entry.file_name().to_string_lossy().parse::<u32>().is_ok()
+                    && text(&fs::read(entry.path().join("cmdline")).unwrap_or_default())
+                        .contains(&home)
+            })
+            .count()
+    }
+
+    /// Its directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Every API request so far, as the daemon's log tells it.
@@ -113,6 +141,20 @@ impl Engine {
             .unwrap();
         assert!(tar.success());
         self.docker(&["import", archive.to_str().unwrap(), IMAGE]);
+    }
+}
+
+impl Drop for Engine {
+    /// Ends the containers first: a shim whose engine is gone stays for ever.
+    fn drop(&mut self) {
+        if self.daemon.is_some() {
+            let (_, ids) = docker(&self.socket(), &["ps", "--all", "--quiet"]);
+            let mut args = vec!["rm", "--force"];
+            args.extend(ids.split_whitespace());
+            if args.len() > 2 {
+                docker(&self.socket(), &args);
+            }
+        }
     }
 }
 
@@ -184,7 +226,7 @@ impl Daemon {
                 "--ip-masq=false",
             ])
             // At debug level it writes one line per request, which is how a test sees what the agent asks.
-            .args(["--debug", "--shutdown-timeout", "2"])
+            .args(["--debug", "--shutdown-timeout", "10"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

@@ -10,13 +10,17 @@ use bollard::Docker;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, EventMessage};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures_util::StreamExt;
+use logline::decode::Wrapper;
+use logline::event::Stream;
 
 use super::follow::{Begin, Following, follow};
 use super::reach::connect;
 use super::{Config, Start, Unreachable};
 use crate::shutdown::Shutdown;
 use crate::source::origin::{asks_to_be_left_out, keep_labels};
-use crate::source::{Container, Counters, K8s, Kind, Origin, Sender};
+use crate::source::{
+    Closed, Container, Counters, K8s, Kind, Message, Origin, Sender, SourceId, send,
+};
 
 /// What the tasks of one engine share.
 pub(super) struct Shared {
@@ -145,21 +149,37 @@ impl Engine {
             .build();
         let mut events = docker.events(Some(options));
 
-        let running = ListContainersOptionsBuilder::new().build();
-        let running = docker.list_containers(Some(running)).await?;
-        let gap_from = self.shared.heard.load(Ordering::Relaxed);
+        let all = ListContainersOptionsBuilder::new().all(true).build();
+        let all = docker.list_containers(Some(all)).await?;
+        let gap_from = if self.lists == 0 {
+            self.known_until()
+        } else {
+            Some(self.shared.heard.load(Ordering::Relaxed))
+        };
         self.shared.heard.store(unix_now(), Ordering::Relaxed);
         self.containers.retain(|_, known| !known.is_done());
         for known in self.containers.values() {
             known.look.notify_one();
         }
-        for summary in running {
-            let begin = if self.lists == 0 {
-                self.shared.config.start_at.into()
-            } else {
-                since_unless_new(&summary, gap_from)
-            };
-            self.consider(docker, &summary, begin);
+        if self.lists == 0 {
+            self.tell_gone(&all);
+        }
+        for summary in all {
+            let is_known = summary
+                .id
+                .as_ref()
+                .is_some_and(|id| self.shared.config.resume.contains_key(id));
+            // What ran and ended while nobody looked has left its lines all the same.
+            let is_new = gap_from
+                .zip(summary.created)
+                .is_some_and(|(from, created)| created >= from);
+            if is_live(&summary) || is_known || is_new {
+                let begin = gap_from.map_or_else(
+                    || self.shared.config.start_at.into(),
+                    |from| since_unless_new(&summary, from),
+                );
+                self.consider(docker, &summary, begin);
+            }
         }
         self.lists += 1;
         while let Some(event) = events.next().await {
@@ -167,6 +187,44 @@ impl Engine {
             self.event(docker, event?).await?;
         }
         Ok(())
+    }
+
+    /// The second until which containers were followed before the start; `None` at a first start.
+    fn known_until(&self) -> Option<i64> {
+        let latest = self.shared.config.resume.values();
+        latest
+            .map(|position| position.latest_ns.div_euclid(1_000_000_000))
+            .max()
+    }
+
+    /// Containers that were followed before the start and are no more: whoever holds something of them waits for no more.
+    fn tell_gone(&self, all: &[ContainerSummary]) {
+        for id in self.shared.config.resume.keys() {
+            if all.iter().any(|summary| summary.id.as_ref() == Some(id)) {
+                continue;
+            }
+            let summary = ContainerSummary {
+                id: Some(id.clone()),
+                ..ContainerSummary::default()
+            };
+            let stream = SourceId::next();
+            let opened = Message::Opened {
+                id: stream,
+                origin: Arc::new(self.origin(&summary)),
+                wrapper: Wrapper::DockerApi(Stream::Stdout),
+                file: None,
+                resumed: None,
+                follows: None,
+            };
+            let closed = Message::Closed {
+                id: stream,
+                reason: Closed::ContainerGone,
+            };
+            for message in [opened, closed] {
+                // A receiver that is gone wants to hear no more.
+                let _ = send(&self.shared.sender, message);
+            }
+        }
     }
 
     async fn event(
@@ -318,16 +376,20 @@ pub(super) async fn is_running(
     docker: &Docker,
     id: &str,
 ) -> Result<Option<bool>, bollard::errors::Error> {
-    Ok(summary_of(docker, id).await?.map(|summary| {
-        matches!(
-            summary.state,
-            Some(
-                ContainerSummaryStateEnum::RUNNING
-                    | ContainerSummaryStateEnum::PAUSED
-                    | ContainerSummaryStateEnum::RESTARTING
-            )
+    Ok(summary_of(docker, id)
+        .await?
+        .map(|summary| is_live(&summary)))
+}
+
+fn is_live(summary: &ContainerSummary) -> bool {
+    matches!(
+        summary.state,
+        Some(
+            ContainerSummaryStateEnum::RUNNING
+                | ContainerSummaryStateEnum::PAUSED
+                | ContainerSummaryStateEnum::RESTARTING
         )
-    }))
+    )
 }
 
 /// The Unix second of now.
