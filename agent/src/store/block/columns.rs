@@ -60,6 +60,8 @@ pub(super) struct Store {
     pub(super) numbers: Vec<u64>,
     /// Row after row.
     pub(super) wide: Vec<u8>,
+    /// Per row which event it is of, where the rows can hold a time of day around a message.
+    pub(super) events: Vec<u32>,
 }
 
 /// One place in the texts of a group.
@@ -85,6 +87,8 @@ pub(super) struct Columns {
     /// (column, pattern) to the pattern's number in the column, for columns of many patterns.
     many: HashTable<(u32, u32, u32)>,
     parts: Parts,
+    /// The event whose texts are being put in.
+    pub(super) event: u32,
 }
 
 fn hash_pair(column: u32, pattern: u32) -> u64 {
@@ -125,6 +129,9 @@ impl Columns {
             let store = &mut self.stores[store as usize];
             store.numbers.extend_from_slice(&parts.numbers);
             store.wide.extend_from_slice(&parts.wide);
+            if around && parts.numbers.len() >= 3 {
+                store.events.push(self.event);
+            }
         }
         self.parts = parts;
         column.patterns[local as usize]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashTable};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::columns::{Columns, NO_STORE};
+use super::columns::Columns;
 use super::kinds::{self, GroupKey, Kind};
 use super::numbers::Sink;
-use super::pattern::{self, END};
+use super::parts::Body;
 use super::split::{Plan, segments};
 use super::wire::{pack, put};
-use super::{Numbers, Summary, TINY, VERSION};
+use super::{Numbers, Summary, VERSION};
 use crate::flow::{Batch, Labelled, TemplateText};
 
 /// Events of one template whose texts are cut alike.
@@ -122,6 +122,8 @@ pub(super) fn encode(
 #[derive(Default)]
 struct Head {
     kinds: Vec<u32>,
+    /// Of every event; see `times` for those that are written.
+    clocks: Vec<Option<u64>>,
     times: Vec<u64>,
     seqs: Vec<u64>,
     starts: Vec<u64>,
@@ -135,7 +137,9 @@ struct Head {
 impl Head {
     fn event(&mut self, event: &Labelled, kind: u32) {
         self.kinds.push(kind);
-        self.times.extend(event.timestamp.map(|time| time.0 as u64));
+        let time = event.timestamp.map(|time| time.0 as u64);
+        self.clocks.push(time);
+        self.times.extend(time);
         // What the wrapper adds is mostly the same for every line.
         self.starts.push(event.start.wrapping_sub(self.end));
         self.end = event
@@ -163,6 +167,7 @@ impl Encoder<'_> {
     /// Takes one event apart and gives its kind.
     fn event(&mut self, event: &Labelled, index: usize) -> u32 {
         let batch = self.batch;
+        self.columns.event = index as u32;
         let text = batch.get(event.text);
         let message = batch.get(event.message);
         let known = event
@@ -388,7 +393,7 @@ impl Encoder<'_> {
             }
         }
         for store in std::mem::take(&mut body.stores) {
-            body.store(&mut self.columns, store);
+            body.store(&mut self.columns, store, &head.clocks);
         }
         let mut shape = (hash.digest() as u32).to_le_bytes().to_vec();
         put(&mut shape, body.sink.params.len() as u64);
@@ -419,109 +424,5 @@ impl Encoder<'_> {
         let sum = xxh3_64(&out[start..]);
         out.extend_from_slice(&sum.to_le_bytes());
         Summary::of(&table, &head.times, &head.seqs, head.raw)
-    }
-}
-
-/// The parts of a block behind its labels, as they grow.
-#[derive(Default)]
-struct Body {
-    /// Modes and parameters; indexes; bits.
-    sink: Sink,
-    /// Which patterns the columns hold.
-    intros: Vec<u8>,
-    /// The patterns themselves.
-    patterns: Vec<u8>,
-    /// Values of stores with few rows, as digits.
-    digits: Vec<u8>,
-    /// Hexadecimal values.
-    wide: Vec<u8>,
-    /// The pattern's number in this block, by its number in the encoder, plus one.
-    numbers: Vec<u32>,
-    count: u32,
-    /// The stores in the order in which the decoder meets them: store, pattern.
-    stores: Vec<(u32, u32)>,
-    met: Vec<bool>,
-}
-
-impl Body {
-    fn told(&mut self, told: &[(u64, u64, u64)]) {
-        put(&mut self.intros, told.len() as u64);
-        let mut last = 0;
-        for (event, start, len) in told {
-            put(&mut self.intros, event - last);
-            put(&mut self.intros, *start);
-            put(&mut self.intros, *len);
-            last = *event;
-        }
-    }
-
-    /// Writes which patterns stand in a column, and where.
-    fn column(&mut self, columns: &mut Columns, at: usize) {
-        let column = std::mem::take(&mut columns.columns[at]);
-        self.numbers.resize(columns.patterns.len(), 0);
-        self.met.resize(columns.stores.len(), false);
-        put(&mut self.intros, column.patterns.len() as u64);
-        for (pattern, store) in column.patterns.iter().zip(&column.stores) {
-            let number = &mut self.numbers[*pattern as usize];
-            if *number == 0 {
-                self.count += 1;
-                *number = self.count;
-                self.intros.push(0);
-                self.patterns
-                    .extend_from_slice(columns.patterns.get(*pattern));
-                self.patterns.push(END);
-            } else {
-                put(&mut self.intros, u64::from(*number));
-            }
-            if *store != NO_STORE && !std::mem::replace(&mut self.met[*store as usize], true) {
-                self.stores.push((*store, *pattern));
-            }
-        }
-        if column.patterns.len() <= 1 {
-            return;
-        }
-        // Patterns are numbered as they come, so that a new one needs no number: 0.
-        let index = &mut self.sink.index;
-        let mut known = 0;
-        for local in &column.refs {
-            if *local == known {
-                known += 1;
-                index.push(0);
-                continue;
-            }
-            let code = local + 1;
-            if code >= 255 {
-                index.push(255);
-                put(index, u64::from(code - 255));
-                continue;
-            }
-            index.push(code as u8);
-        }
-    }
-
-    /// Writes the values of one pattern.
-    fn store(&mut self, columns: &mut Columns, (store, pattern): (u32, u32)) {
-        let store = std::mem::take(&mut columns.stores[store as usize]);
-        self.wide.extend_from_slice(&store.wide);
-        if store.numbers.is_empty() {
-            return;
-        }
-        let mut steps = Vec::new();
-        let Ok(needs) = pattern::read(columns.patterns.get(pattern), 0, &mut steps) else {
-            return;
-        };
-        let stride = needs.widths.len();
-        let mut field = Vec::with_capacity(store.numbers.len() / stride.max(1));
-        for (at, width) in needs.widths.iter().enumerate() {
-            field.clear();
-            field.extend(store.numbers.iter().skip(at).step_by(stride));
-            if field.len() < TINY {
-                for value in &field {
-                    pattern::put_digits(*value, *width, &mut self.digits);
-                }
-            } else {
-                self.sink.put(&field);
-            }
-        }
     }
 }

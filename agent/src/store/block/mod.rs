@@ -1,19 +1,54 @@
-//! Runs of labelled events as bytes.
+//! Runs of labelled events as bytes: what enters are events of one stream, what leaves is a block, and the other way round.
+//!
+//! Log lines are a few shapes filled with values, and the agent knows the shapes already: the message's is its template, whose text
+//! the store keeps once for all blocks. A block holds what is left. Every event is of a *kind* (template, verdict, level, how its
+//! text is put together). Its text is the pieces before the message, the message and the pieces behind it; a message is the words
+//! of its template with values between them. Each place in such a text is a *column* over all events that are put together alike. A
+//! value's non-digits are its *pattern* and recur; its digits are numbers. So a column says which pattern stands there, event by
+//! event, and the numbers of one pattern are columns of their own, each written in the way that is shortest for it ([`numbers`]).
+//! A time of day in front of a message is told as its distance from the event's time ([`clock`]), which mostly is a constant.
+//! A message that does not fit its template is one value; whatever the bytes are, they come back as they were.
+//!
+//! ```text
+//! version 1 | events | bytes of text | lengths of the 8 parts | parts | XXH3-64 of all before
+//!
+//! part          zstd  holds
+//! 0 labels      yes   table of kinds, each event's kind, modes of the columns in 1
+//! 1 times       no    bits of: times, sequence numbers
+//! 2 shape       yes   hash of the templates' ids, modes and parameters of all columns, which patterns stand in which place
+//! 3 indexes     yes   which of them for each event; columns of values that recur
+//! 4 patterns    yes   the different patterns
+//! 5 digits      yes   numbers of patterns that occur less than 8 times
+//! 6 wide        yes   hexadecimal names and UUIDs, packed
+//! 7 bits        no    all other numbers, and where events start in their stream
+//! ```
+//!
+//! A length is a varint, followed, unless it is 0, by that of the zstd frame (0: stored as it is). Parts 0 and 1 alone tell label, time
+//! and sequence number of each event ([`decode_labels`]); the texts are in the others. Bits that look random are kept from zstd.
+//!
+//! A block is refused, never misread: the checksum covers its bytes, and a hash the texts of the templates that it was made with. All
+//! reading is bounded by what a block may declare (512 MiB unpacked) and, before values are read, by the text that they come to.
+
 use std::sync::Arc;
 
 use logline::event::Stream;
 use logline::level::Level;
 use logline::time::Timestamp;
 
+mod body;
+mod clock;
 mod columns;
 mod decode;
 mod encode;
 mod kinds;
 mod numbers;
+mod opened;
+mod parts;
 mod pattern;
 mod split;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod wire;
 
 pub use wire::Damaged;
@@ -123,7 +158,7 @@ pub struct EventLabels {
 }
 
 /// Appends to `out` a block of the `picked` events of `batch` (their indexes), all of one stream, settled, and not more than some
-/// MiB of text. `seqs` are their sequence numbers, as many, ascending.
+/// MiB of text (a block of 512 MiB could not be read). `seqs` are their sequence numbers, as many, ascending.
 pub fn encode(
     batch: &Batch,
     picked: &[u32],
@@ -135,6 +170,9 @@ pub fn encode(
 }
 
 /// Appends the events of a block to `into`, as events of `stream`, and their sequence numbers to `seqs`.
+///
+/// `into` must have been made with the store's labels: the numbers of categories and rules are indexes into them. An event's
+/// `template` is the store's number (`usize::MAX` for none), not an index into the flow's table.
 ///
 /// # Errors
 /// Bytes that are no block, or one whose templates `names` does not know. Nothing is appended then.

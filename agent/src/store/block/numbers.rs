@@ -40,33 +40,67 @@ pub(super) struct Source<'a> {
     pub(super) bits: BitReader<'a>,
 }
 
+/// The mode of a column and what goes with it.
+struct Choice {
+    mode: u8,
+    /// About how many bits it takes.
+    cost: usize,
+    min: u64,
+    bits: u32,
+    unit: u64,
+}
+
 impl Sink {
     /// Writes a column. Who reads it has to know how many values it holds.
     pub(super) fn put(&mut self, values: &[u64]) {
-        let (Some(&first), Some(min), Some(max)) =
-            (values.first(), values.iter().min(), values.iter().max())
-        else {
+        let Some(choice) = self.choose(values) else {
             return;
         };
-        let (min, max) = (*min, *max);
-        if min == max {
-            self.params.push(CONSTANT);
-            put(&mut self.params, first);
-            return;
+        match choice.mode {
+            CONSTANT => {
+                self.params.push(CONSTANT);
+                put(&mut self.params, values[0]);
+            }
+            STEPS => self.steps(values, choice.unit),
+            FEW => self.few(values),
+            _ => {
+                self.params.push(PACKED);
+                self.packed(values, choice.min, choice.bits);
+            }
         }
+    }
+
+    /// About how many bits a column would take.
+    pub(super) fn cost(&mut self, values: &[u64]) -> usize {
+        self.choose(values).map_or(0, |choice| choice.cost)
+    }
+
+    fn choose(&mut self, values: &[u64]) -> Option<Choice> {
+        let (min, max) = (*values.iter().min()?, *values.iter().max()?);
         let bits = width(max - min);
-        let packed = values.len() * bits as usize + 8 * put_len(min) + 8;
-        let (unit, steps) = steps(values);
-        let few = self.few.find(values);
-        let few = few.map_or(usize::MAX, |cost| cost + 8 * put_len(min) + 24);
-        if few < packed && few < steps {
-            self.few(values);
-        } else if steps < packed {
-            self.steps(values, unit);
-        } else {
-            self.params.push(PACKED);
-            self.packed(values, min, bits);
+        let mut choice = Choice {
+            mode: CONSTANT,
+            cost: 8 + 8 * put_len(min),
+            min,
+            bits,
+            unit: 1,
+        };
+        if min == max {
+            return Some(choice);
         }
+        choice.mode = PACKED;
+        choice.cost += values.len() * bits as usize + 8;
+        let (unit, steps) = steps(values);
+        if steps < choice.cost {
+            (choice.mode, choice.cost, choice.unit) = (STEPS, steps, unit);
+        }
+        if let Some(few) = self.few.find(values) {
+            let few = few + 8 * put_len(min) + 24;
+            if few < choice.cost {
+                (choice.mode, choice.cost) = (FEW, few);
+            }
+        }
+        Some(choice)
     }
 
     fn packed(&mut self, values: &[u64], min: u64, bits: u32) {

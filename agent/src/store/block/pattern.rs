@@ -4,6 +4,7 @@
 //! that pattern and values give back the same bytes, leading zeros included. The marks are bytes that UTF-8 never holds; where a
 //! hostile text holds them they are escaped. Every function is linear in the text.
 
+use super::clock::Clock;
 use super::wire::Damaged;
 
 /// Ends a pattern in the table of patterns.
@@ -205,6 +206,8 @@ pub(super) enum Op {
 /// What a pattern asks for, found once per pattern.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
+    /// The first time of day in it.
+    pub(super) clock: Option<Clock>,
     /// Widths of its decimal numbers.
     pub(super) widths: Vec<u8>,
     /// Bytes of its hexadecimal values.
@@ -238,6 +241,9 @@ pub(super) fn read(pattern: &[u8], base: usize, ops: &mut Vec<Op>) -> Result<Nee
         }
         copy(copied, at, &mut needs, ops);
         if let SHORT..LONG = byte {
+            if needs.clock.is_none() {
+                needs.clock = Clock::at_start(&pattern[at..], needs.widths.len());
+            }
             needs.widths.push(byte - SHORT + 1);
             ops.push(Op::Digits(byte - SHORT + 1));
             needs.len += usize::from(byte - SHORT + 1);
