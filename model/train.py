@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import time
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--judging", type=Path, help="the judging.json of an earlier --try, in place of the first run")
     parser.add_argument("--every", type=int, default=1, help="learn from one line of so many: to see that all of it runs")
     parser.add_argument("--try", action="store_true", dest="only_try")
     args = parser.parse_args()
@@ -171,9 +173,12 @@ def main() -> None:
     known, unknown = [r for r in rows if not held_out(r)], [r for r in rows if held_out(r)]
     train = partial(fit, names=names, epochs=args.epochs, rate=args.rate, seed=args.seed)
     print(f"{len(known)} lines to learn from, {len(unknown)} of programs left out")
-    kept = adapter(train(known))
-    trained.save(args.out, trained.Trained(kept, {"categories": names}, []))  # hours are not lost to what comes next
-    judging = calibrate.judging(kept, known, unknown, names)
+    if args.judging:
+        judging = json.loads(args.judging.read_text(encoding="utf-8"))
+    else:
+        kept = adapter(train(known))
+        trained.save(args.out, trained.Trained(kept, {"categories": names}, []))  # not lost to what comes next
+        judging = calibrate.judging(kept, known, unknown, names)
     if args.only_try:
         rows = known
     else:
