@@ -14,7 +14,7 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Finding>) {
     while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let window = u64::from_le_bytes(*window);
         // Digits, blanks and dashes are all in 0x20..0x40.
-        if window & EACH * 0xe0 == EACH * 0x20
+        if window & (EACH * 0xe0) == EACH * 0x20
             && is_grouped(window)
             && at >= from
             && text[at..at + 8].iter().all(|it| is_part(*it))
@@ -32,8 +32,8 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 /// have shorter groups.
 fn is_grouped(window: u64) -> bool {
     // The digits become 0 to 9, all others more; nothing is carried into the next byte.
-    let others = ((window ^ EACH * 0x30) + EACH * 0x76) & EACH * 0x80;
-    others & (others << 8 | others << 16 | others << 24 | others << 32) == 0
+    let others = ((window ^ (EACH * 0x30)) + EACH * 0x76) & (EACH * 0x80);
+    others & ((others << 8) | (others << 16) | (others << 24) | (others << 32)) == 0
 }
 
 fn is_part(byte: u8) -> bool {
