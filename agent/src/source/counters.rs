@@ -1,6 +1,7 @@
 //! What the sources count. Telemetry reads these; nothing in here decides anything.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -34,10 +35,35 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
     /// The present value.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Words about what is wrong now; empty while nothing is.
+#[derive(Debug, Default)]
+pub struct Words(Mutex<String>);
+
+impl Words {
+    /// Replaces the words.
+    pub fn set(&self, words: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+
+    /// The present words.
+    #[must_use]
+    pub fn get(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -58,6 +84,8 @@ pub struct Counters {
     pub files_open: Gauge,
     /// Files that match but cannot be read now (permission, I/O error); retried at each rescan.
     pub files_unreadable: Gauge,
+    /// Which files cannot be read now and why: the first of them and how many more; empty when all can be.
+    pub file_trouble: Words,
     /// Matches that were skipped as compressed (`.gz` and the like).
     pub files_compressed: Counter,
     /// Matches that are no regular file (directory, FIFO, socket, device).

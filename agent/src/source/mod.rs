@@ -64,7 +64,8 @@ impl fmt::Display for SourceId {
 /// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes` or `Record`, at most one `Closed`.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// A stream begins. Files are announced with their first bytes: an empty one has nothing to tell it from others by.
+    /// A stream begins. Files that were not known are announced with their first bytes: an empty one has nothing to tell it from
+    /// others by.
     Opened {
         /// The stream.
         id: SourceId,
@@ -75,8 +76,9 @@ pub enum Message {
         /// Which file it is, for files: what a position is kept under across restarts.
         file: Option<files::Identity>,
         /// The [`files::Resume`] whose position this stream goes on from, by its identity: it is the same stream as then, and
-        /// what was open at that position is to be taken up. Its first `Bytes` begin at that position. A later one of the
-        /// same process never resumes the same position again.
+        /// what was open at that position is to be taken up. Its first `Bytes` begin at that position, which may
+        /// be the end of the stream for good: unless the position is one of an ended file, the stream is announced at once,
+        /// with or without bytes. A position whose file cannot be found is announced and closed as [`Closed::Vanished`].
         resumed: Option<files::Identity>,
         /// The stream that had this file's name before it was rotated away: a line that a runtime split at the rotation goes
         /// on here. Its last bytes come before the first ones of this stream, unless its writer is late.

@@ -15,8 +15,17 @@ impl Follower {
         let Some(life) = self.lives.get_mut(&id) else {
             return false;
         };
+        let before = life.node;
         match life.reopen() {
             Ok(true) => {
+                let now = life.node;
+                if now != before {
+                    // It goes on in its compressed copy.
+                    if self.by_node.get(&before) == Some(&id) {
+                        self.by_node.remove(&before);
+                    }
+                    self.by_node.insert(now, id);
+                }
                 self.opened(id);
                 true
             }

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
@@ -14,13 +13,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::life::{Leaving, Life, Node, Turn};
+use super::book::Book;
+use super::life::{Life, Node, Turn};
+use super::packed::is_no_gzip;
 use super::watch::{Seen, Watch};
-use super::{Closed, Config, Counters, Message, Resume, Sender, SourceId};
+use super::{Closed, Config, Counters, Message, Sender, SourceId};
 use crate::shutdown::Shutdown;
-
-/// A file that was renamed and has no successor is kept so long without a new byte.
-const KEEP_WITHOUT_SUCCESSOR: Duration = Duration::from_secs(3600);
 
 /// The thread's state.
 pub(super) struct Follower {
@@ -36,8 +34,14 @@ pub(super) struct Follower {
     pub(super) open_files: usize,
     /// What is still to be sent; nothing is read before this is empty.
     pub(super) outbox: VecDeque<Message>,
-    /// Positions from before that no file has taken up yet.
-    pub(super) resume: HashMap<Node, Resume>,
+    /// Positions from before, and those of files that have ended.
+    pub(super) book: Book,
+    /// No positions were given.
+    pub(super) is_first_start: bool,
+    /// At a first start with the newest first: files that wait for the one in front, and how far that has to be read.
+    pub(super) backlog: VecDeque<(SourceId, u64)>,
+    /// Compressed files that were looked into, and what they looked like.
+    pub(super) packed_seen: HashMap<PathBuf, (Node, u64)>,
     /// How many walks were made.
     pub(super) walks: u64,
     /// Paths about which something was told, so that it is told once.
@@ -49,7 +53,7 @@ pub(super) struct Follower {
     walk_took: Duration,
     walked_at: Instant,
     /// When to look at the files on their way out.
-    next_leaving_check: Option<Instant>,
+    pub(super) next_leaving_check: Option<Instant>,
     /// When to stop for good, after a shutdown.
     stop_at: Option<Instant>,
     sender: Sender,
@@ -62,17 +66,13 @@ pub(super) struct Stop;
 
 impl Follower {
     pub(super) fn new(
-        config: Config,
+        mut config: Config,
         sender: Sender,
         shutdown: Shutdown,
         wake: Arc<OwnedFd>,
         counters: Arc<Counters>,
     ) -> Self {
-        let resume = config
-            .resume
-            .iter()
-            .map(|resume| ((resume.file.device, resume.file.inode), resume.clone()))
-            .collect();
+        let resume = std::mem::take(&mut config.resume);
         Self {
             config,
             counters,
@@ -83,7 +83,10 @@ impl Follower {
             open: VecDeque::new(),
             open_files: 0,
             outbox: VecDeque::new(),
-            resume,
+            is_first_start: resume.is_empty(),
+            book: Book::new(resume),
+            backlog: VecDeque::new(),
+            packed_seen: HashMap::new(),
             walks: 0,
             told: HashSet::new(),
             left_out: HashMap::new(),
@@ -124,6 +127,7 @@ impl Follower {
         self.flush()?;
         if let Some(id) = self.ready.pop_front() {
             self.turn(id);
+            self.release_backlog();
         } else if !sent {
             let until = self
                 .next_leaving_check
@@ -223,7 +227,7 @@ impl Follower {
     pub(super) fn enqueue(&mut self, id: SourceId) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.at_end = false;
-            if !life.queued {
+            if !life.queued && !life.held {
                 life.queued = true;
                 self.ready.push_back(id);
             }
@@ -238,7 +242,7 @@ impl Follower {
             let waits = self
                 .lives
                 .get(&before)
-                .is_some_and(|before| before.queued && !before.at_end);
+                .is_some_and(|before| (before.queued || before.held) && !before.at_end);
             if waits {
                 self.ready.push_back(id);
                 return;
@@ -250,11 +254,11 @@ impl Follower {
         if !self.ensure_open(id) {
             return;
         }
-        let follows = self.announced_predecessor(id);
         let Some(life) = self.lives.get_mut(&id) else {
             return;
         };
         let marker = life.identity.marker;
+        let (before, in_line) = (life.offset, life.skip_line);
         match life.turn(self.config.chunk_bytes.max(1)) {
             Ok(Turn::Bytes {
                 offset,
@@ -264,21 +268,25 @@ impl Follower {
                 if let Some(leaving) = &mut life.leaving {
                     leaving.quiet_since = Instant::now();
                 }
-                let file = life.identity;
+                if std::mem::take(&mut life.failing) {
+                    tracing::info!(path = %life.path.display(), "the file can be read again");
+                }
+                if in_line {
+                    self.counters.file_bytes_skipped.add(offset - before);
+                }
+                let (file, is_packed) = (life.identity, life.packed.is_some());
                 if !bytes.is_empty() {
-                    if let Some((origin, wrapper)) = life.unannounced.take() {
-                        self.outbox.push_back(Message::Opened {
-                            id,
-                            origin: Arc::new(origin),
-                            wrapper,
-                            file: Some(file),
-                            resumed: life.resumed.take(),
-                            follows,
-                        });
+                    if life.unannounced.is_some() {
+                        self.announce(id);
                     } else if file.marker != marker {
                         self.outbox.push_back(Message::Identified { id, file });
                     }
                     self.counters.file_bytes.add(bytes.len() as u64);
+                    if is_packed {
+                        self.counters
+                            .file_bytes_decompressed
+                            .add(bytes.len() as u64);
+                    }
                     self.outbox.push_back(Message::Bytes { id, offset, bytes });
                 }
                 if more {
@@ -287,7 +295,46 @@ impl Follower {
             }
             Ok(Turn::End) => {}
             Ok(Turn::Truncated) => self.begin_anew(id),
+            Ok(Turn::Ended) => self.finish(id, Closed::Rotated),
+            // No other reading makes text of it.
+            Err(error) if life.packed.is_some() && is_no_gzip(&error) => {
+                self.counters.file_errors.inc();
+                tracing::warn!(path = %life.path.display(), %error, "a compressed file is damaged: what follows in it is not read");
+                self.finish(id, Closed::Failed);
+            }
             Err(error) => self.read_failed(id, &error),
+        }
+    }
+
+    /// Tells the flow of a stream.
+    pub(super) fn announce(&mut self, id: SourceId) {
+        let follows = self.announced_predecessor(id);
+        if let Some(life) = self.lives.get_mut(&id)
+            && let Some((origin, wrapper)) = life.unannounced.take()
+        {
+            self.outbox.push_back(Message::Opened {
+                id,
+                origin: Arc::new(origin),
+                wrapper,
+                file: Some(life.identity),
+                resumed: life.resumed.take(),
+                follows,
+            });
+        }
+    }
+
+    /// Lets the next file of the backlog be read once the one before it was.
+    pub(super) fn release_backlog(&mut self) {
+        while let Some((id, until)) = self.backlog.front().copied() {
+            match self.lives.get_mut(&id) {
+                Some(life) if life.held => {
+                    life.held = false;
+                    self.enqueue(id);
+                    return;
+                }
+                Some(life) if life.offset < until && !life.at_end && !life.failing => return,
+                _ => self.backlog.pop_front(),
+            };
         }
     }
 
@@ -308,39 +355,16 @@ impl Follower {
     pub(super) fn read_failed(&mut self, id: SourceId, error: &io::Error) {
         self.counters.file_errors.inc();
         if let Some(life) = self.lives.get_mut(&id) {
-            tracing::warn!(path = %life.path.display(), %error, "a file cannot be read now; it is tried again");
+            if !std::mem::replace(&mut life.failing, true) {
+                tracing::warn!(path = %life.path.display(), %error, "a file cannot be read now; it is tried again in each rescan");
+                self.counters.files_unreadable.add(1);
+                self.counters
+                    .file_trouble
+                    .set(format!("{}: {error}", life.path.display()));
+            }
             life.at_end = true;
             if life.file.take().is_some() {
                 self.open_files -= 1;
-            }
-        }
-    }
-
-    /// A file was emptied or written anew: its life ends, and another one begins in the same descriptor.
-    fn begin_anew(&mut self, id: SourceId) {
-        let Some(old) = self.lives.get_mut(&id) else {
-            return;
-        };
-        let (found, path, walk) = (old.found.clone(), old.path.clone(), old.walk);
-        let leaving = old.leaving.take();
-        let Some(file) = old.file.take() else { return };
-        self.open_files -= 1;
-        self.finish(id, Closed::Truncated);
-        let begun = file
-            .metadata()
-            .and_then(|metadata| Life::begin(file, &metadata, found, path));
-        match begun {
-            Ok(mut life) => {
-                life.walk = walk;
-                life.leaving = leaving;
-                life.skip_hole();
-                self.enter(life);
-            }
-            Err(error) => {
-                // The next rescan finds it as a new file.
-                self.counters.file_errors.inc();
-                tracing::warn!(%error, "a truncated file cannot be read from its start now; it is tried again");
-                self.names_changed = true;
             }
         }
     }
@@ -360,8 +384,11 @@ impl Follower {
             _ => &self.counters.rotated_renamed,
         };
         counter.inc();
-        if self.by_node.get(&life.node()) == Some(&id) {
-            self.by_node.remove(&life.node());
+        if self.by_node.get(&life.node) == Some(&id) {
+            self.by_node.remove(&life.node);
+        }
+        if !matches!(reason, Closed::Vanished | Closed::Failed) {
+            self.book.ended(life.position(true));
         }
         if let (Some(wd), Some(name)) = (life.watch, life.path.file_name()) {
             self.watch.forget(wd, name, id);
@@ -378,76 +405,5 @@ impl Follower {
         } else {
             self.outbox.push_back(Message::Closed { id, reason });
         }
-    }
-
-    /// Looks at the files on their way out: those that have grown get a turn, those that are done are closed.
-    pub(super) fn check_leaving(&mut self, now: Instant) {
-        let linger = self.config.linger;
-        let mut grown = Vec::new();
-        let mut done = Vec::new();
-        let mut look_again = false;
-        for (id, life) in &mut self.lives {
-            let Some(Leaving {
-                reason,
-                quiet_since,
-                replaced,
-            }) = &mut life.leaving
-            else {
-                continue;
-            };
-            let Some(Ok(metadata)) = life.file.as_ref().map(std::fs::File::metadata) else {
-                grown.push(*id);
-                continue;
-            };
-            if metadata.nlink() == 0 {
-                *reason = Closed::Deleted;
-                *replaced = true;
-            }
-            let quiet = now.saturating_duration_since(*quiet_since);
-            if metadata.len() != life.offset || !life.at_end {
-                *quiet_since = now;
-                grown.push(*id);
-                look_again = true;
-            } else if quiet
-                >= if *replaced {
-                    linger
-                } else {
-                    KEEP_WITHOUT_SUCCESSOR
-                }
-            {
-                done.push((*id, *reason));
-            } else {
-                look_again |= *replaced || quiet < linger;
-            }
-        }
-        for id in grown {
-            self.enqueue(id);
-        }
-        for (id, reason) in done {
-            self.finish(id, reason);
-        }
-        let pause = (linger / 4).clamp(Duration::from_millis(5), Duration::from_millis(250));
-        self.next_leaving_check = look_again.then(|| now + pause);
-    }
-
-    /// A file is no longer found by the walk.
-    pub(super) fn leave(&mut self, id: SourceId, replaced: bool) {
-        let now = Instant::now();
-        let Some(life) = self.lives.get_mut(&id) else {
-            return;
-        };
-        match &mut life.leaving {
-            Some(leaving) => leaving.replaced |= replaced,
-            none => {
-                *none = Some(Leaving {
-                    reason: Closed::Rotated,
-                    quiet_since: now,
-                    replaced,
-                });
-                // What it holds now is read before its successor.
-                self.enqueue(id);
-            }
-        }
-        self.next_leaving_check.get_or_insert(now);
     }
 }

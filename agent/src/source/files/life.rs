@@ -15,7 +15,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, SeekFrom, seek};
@@ -23,10 +23,12 @@ use rustix::io::Errno;
 
 use logline::decode::Wrapper;
 
-use super::{Closed, Identity, Marker, Origin, SourceId, Start};
+use super::candidate::Candidate;
+use super::packed::{After, Skipped, Unpacking, is_gzip, peek};
+use super::{Closed, Identity, Marker, Origin, Resume, SourceId, Start};
 
 /// How many bytes before the offset are remembered.
-const SEAM: usize = 64;
+const SEAM: usize = Marker::SEAM;
 
 /// Device and inode: what a file is while its descriptor is open.
 pub(super) type Node = (u64, u64);
@@ -44,16 +46,27 @@ pub(super) struct Life {
     pub(super) path: PathBuf,
     /// The watch of its directory.
     pub(super) watch: Option<i32>,
+    /// What it is while its descriptor is open.
+    pub(super) node: Node,
+    /// What its positions are kept under; a copy goes on under the identity of its original.
     pub(super) identity: Identity,
     /// Who writes it, until the flow has been told.
     pub(super) unannounced: Option<(Origin, Wrapper)>,
     /// The position from before that it goes on from.
     pub(super) resumed: Option<Identity>,
+    /// The flow is to be told at once that it goes on: it may hold what waits for more.
+    pub(super) announce: bool,
     /// The next byte to read.
     pub(super) offset: u64,
     /// The last bytes before `offset`.
     seam: Vec<u8>,
     pub(super) file: Option<File>,
+    /// Of a compressed file: where its decompression is.
+    pub(super) packed: Option<Packed>,
+    /// Its last read failed, which has been told.
+    pub(super) failing: bool,
+    /// It waits until newer files have been read.
+    pub(super) held: bool,
     /// Everything was read at the last look.
     pub(super) at_end: bool,
     /// It waits for its turn.
@@ -65,9 +78,21 @@ pub(super) struct Life {
     /// The file that had its name before, to be read to its end first.
     pub(super) follows: Option<SourceId>,
     /// Bytes up to the next line end belong to a line that began before the start.
-    skip_line: bool,
+    pub(super) skip_line: bool,
     /// It was emptied before: leading NULs are a hole that its writer has left.
     skip_hole: bool,
+    /// When it began here.
+    pub(super) since: SystemTime,
+}
+
+/// A compressed file: it is read once, from its start to its end.
+#[derive(Default)]
+pub(super) struct Packed {
+    unpacking: Option<Unpacking>,
+    /// The compressed size when reading began.
+    pub(super) size: u64,
+    /// It ended in the middle.
+    pub(super) cut: bool,
 }
 
 /// A file on its way out.
@@ -90,6 +115,8 @@ pub(super) enum Turn {
     End,
     /// The file was emptied or written anew: this life is over.
     Truncated,
+    /// A compressed file was read to its end, after which nothing can come.
+    Ended,
 }
 
 impl Life {
@@ -101,21 +128,37 @@ impl Life {
         path: PathBuf,
     ) -> io::Result<Self> {
         let head = read_at(&file, 0, Marker::MAX)?;
-        Ok(Self {
+        Ok(Self::of(file, metadata, &head, found, path))
+    }
+
+    /// Begins a life of the file open as `file`, which begins with `head`.
+    pub(super) fn of(
+        file: File,
+        metadata: &Metadata,
+        head: &[u8],
+        found: PathBuf,
+        path: PathBuf,
+    ) -> Self {
+        Self {
             id: SourceId::next(),
             found,
             path,
             watch: None,
+            node: node(metadata),
             identity: Identity {
                 device: metadata.dev(),
                 inode: metadata.ino(),
-                marker: Marker::of(&head),
+                marker: Marker::of(head),
             },
             unannounced: None,
             resumed: None,
+            announce: false,
             offset: 0,
             seam: Vec::new(),
             file: Some(file),
+            packed: None,
+            failing: false,
+            held: false,
             at_end: false,
             queued: false,
             leaving: None,
@@ -123,11 +166,54 @@ impl Life {
             follows: None,
             skip_line: false,
             skip_hole: false,
-        })
+            since: SystemTime::now(),
+        }
     }
 
-    pub(super) fn node(&self) -> Node {
-        (self.identity.device, self.identity.inode)
+    /// Its text is what decompression makes of it.
+    pub(super) fn unpack(&mut self) -> io::Result<()> {
+        let mut packed = Packed::default();
+        if let Some(file) = &self.file {
+            packed.size = file.metadata()?.len();
+            let mut unpacking = Unpacking::begin(file)?;
+            if let Skipped::There(tail) = unpacking.skip(self.offset)? {
+                self.seam = tail;
+                packed.unpacking = Some(unpacking);
+            }
+        }
+        self.packed = Some(packed);
+        Ok(())
+    }
+
+    /// Goes on at a position from before, under the identity that it had then.
+    pub(super) fn take_up(&mut self, resume: &Resume) -> io::Result<()> {
+        self.resume_at(resume.offset)?;
+        self.identity.device = resume.file.device;
+        self.identity.inode = resume.file.inode;
+        self.resumed = Some(resume.file);
+        self.announce = !resume.finished;
+        Ok(())
+    }
+
+    /// Goes on in a copy of the file, from where it is.
+    pub(super) fn go_on_in(&mut self, copy: Candidate) -> io::Result<()> {
+        self.node = copy.node();
+        let (file, path, is_packed) = copy.into_file();
+        self.file = Some(file);
+        self.path = path;
+        if is_packed {
+            self.unpack()?;
+        }
+        Ok(())
+    }
+
+    /// Where it is now.
+    pub(super) fn position(&self, finished: bool) -> Resume {
+        Resume {
+            finished,
+            seam: Some(Marker::before(&self.seam)),
+            ..Resume::new(self.identity, self.offset)
+        }
     }
 
     /// Begins where the configuration says; `size` is the file's.
@@ -144,6 +230,10 @@ impl Life {
 
     /// Goes on at an offset known from before.
     pub(super) fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        if self.packed.is_some() {
+            self.offset = offset;
+            return self.unpack();
+        }
         if let Some(file) = &self.file {
             let before = offset.saturating_sub(SEAM as u64);
             self.seam = read_at(file, before, (offset - before) as usize)?;
@@ -164,6 +254,9 @@ impl Life {
 
     /// One look at the open file, and one read of at most `chunk` bytes.
     pub(super) fn turn(&mut self, chunk: usize) -> io::Result<Turn> {
+        if self.packed.is_some() {
+            return self.turn_packed(chunk);
+        }
         let Some(file) = &self.file else {
             return Ok(Turn::End);
         };
@@ -198,6 +291,32 @@ impl Life {
         })
     }
 
+    fn turn_packed(&mut self, chunk: usize) -> io::Result<Turn> {
+        let Some(packed) = &mut self.packed else {
+            return Ok(Turn::End);
+        };
+        let (mut bytes, after) = match &mut packed.unpacking {
+            Some(unpacking) => unpacking.read(chunk)?,
+            // Shorter than what was read of it before.
+            None => (Vec::new(), After::Cut),
+        };
+        packed.cut = after == After::Cut;
+        if bytes.is_empty() {
+            self.at_end = packed.cut;
+            return Ok(if packed.cut { Turn::End } else { Turn::Ended });
+        }
+        let offset = self.offset;
+        self.offset += bytes.len() as u64;
+        self.keep_seam(&bytes);
+        let skipped = self.skipped(&bytes);
+        bytes.drain(..skipped);
+        Ok(Turn::Bytes {
+            offset: offset + skipped as u64,
+            bytes,
+            more: true,
+        })
+    }
+
     /// Whether the open file can still be the one whose bytes before the offset were read.
     fn fits(&self, file: &File, size: u64) -> io::Result<bool> {
         if size < self.offset || size < u64::from(self.identity.marker.length) {
@@ -209,14 +328,6 @@ impl Life {
         }
         let before = self.offset - self.seam.len() as u64;
         Ok(read_at(file, before, self.seam.len())? == self.seam)
-    }
-
-    /// Whether the open file begins as this marker says.
-    pub(super) fn head_fits(&self, marker: &Marker) -> bool {
-        self.file
-            .as_ref()
-            .and_then(|file| read_at(file, 0, Marker::MAX).ok())
-            .is_some_and(|head| marker.fits(&head))
     }
 
     /// Takes a longer marker from a file that has grown.
@@ -261,7 +372,7 @@ impl Life {
     /// where it was only renamed within its directory it is found.
     pub(super) fn reopen(&mut self) -> io::Result<bool> {
         let opened = match open_regular(&self.path) {
-            Ok(Some((file, metadata))) if node(&metadata) == self.node() => Some(file),
+            Ok(Some((file, metadata))) if node(&metadata) == self.node => Some(file),
             Ok(_) => None,
             Err(error) if is_gone(&error) => None,
             Err(error) => return Err(error),
@@ -270,23 +381,58 @@ impl Life {
             Some(file) => Some(file),
             None => self.open_renamed()?,
         };
+        if self.packed.is_some() && self.file.is_some() {
+            self.unpack()?;
+        }
         Ok(self.file.is_some())
     }
 
-    fn open_renamed(&self) -> io::Result<Option<File>> {
+    fn open_renamed(&mut self) -> io::Result<Option<File>> {
         let Some(Ok(entries)) = self.path.parent().map(std::fs::read_dir) else {
             return Ok(None);
         };
+        let mut compressed = Vec::new();
         for entry in entries.flatten() {
-            if entry.ino() == self.identity.inode
+            if entry.ino() == self.node.1
                 && let Ok(Some((file, metadata))) = open_regular(&entry.path())
-                && node(&metadata) == self.node()
+                && node(&metadata) == self.node
             {
                 // The name alone proves nothing, because inodes are used again.
-                return Ok(self.fits(&file, metadata.len())?.then_some(file));
+                if self.fits(&file, metadata.len())? {
+                    return Ok(Some(file));
+                }
+            }
+            compressed.extend(Some(entry.path()).filter(|path| is_gzip(path)));
+        }
+        if self.packed.is_none() {
+            for path in compressed {
+                if let Some(file) = self.open_compressed(&path)? {
+                    return Ok(Some(file));
+                }
             }
         }
         Ok(None)
+    }
+
+    /// The compressed copy of this file, if `path` is one.
+    fn open_compressed(&mut self, path: &Path) -> io::Result<Option<File>> {
+        let Ok(Some(peek)) = peek(path) else {
+            return Ok(None);
+        };
+        // Few bytes at the start prove nothing, the seam does where there is one.
+        let marker = self.identity.marker;
+        if !marker.fits(&peek.head) || usize::from(marker.length) < Marker::MAX && self.offset == 0
+        {
+            return Ok(None);
+        }
+        let skipped = Unpacking::begin(&peek.file)?.skip(self.offset);
+        if !matches!(skipped, Ok(Skipped::There(tail)) if tail == self.seam) {
+            return Ok(None);
+        }
+        path.clone_into(&mut self.path);
+        self.node = node(&peek.metadata);
+        self.packed = Some(Packed::default());
+        Ok(Some(peek.file))
     }
 }
 
@@ -312,7 +458,7 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Reads up to `length` bytes at an offset; fewer only at the end of the file.
-fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let at = offset + bytes.len() as u64;

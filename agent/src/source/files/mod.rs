@@ -1,9 +1,16 @@
 //! Files by glob: every byte of every file life once and in order, whatever is done to the files meanwhile.
 
+mod book;
+mod candidate;
+mod compressed;
 mod descriptors;
+mod ends;
 mod follow;
 mod life;
+mod names;
+mod packed;
 mod pattern;
+mod remains;
 mod scan;
 mod walk;
 mod watch;

@@ -30,6 +30,8 @@ pub(super) struct Include {
     pub(super) base: PathBuf,
     /// The rest; empty for a plain path.
     pub(super) parts: Vec<Part>,
+    /// It names compressed files: its last component ends with `.gz`.
+    pub(super) gzip: bool,
 }
 
 /// One component of a pattern.
@@ -125,7 +127,11 @@ impl Include {
         if parts.is_empty() && pattern.ends_with('/') {
             return Err(refuse("is a directory: say which files, as in /dir/*.log"));
         }
-        Ok(Self { base, parts })
+        Ok(Self {
+            base,
+            parts,
+            gzip: pattern.ends_with(".gz"),
+        })
     }
 }
 

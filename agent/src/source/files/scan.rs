@@ -5,12 +5,15 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::candidate::Candidate;
 use super::follow::Follower;
-use super::life::{Leaving, Life, Node, is_gone, node, open_regular};
+use super::life::{Life, Node, is_gone, node, open_regular};
+use super::packed::is_gzip;
 use super::pattern::Part;
+use super::remains::Seen;
 use super::walk::{Visitor, is_compressed, symlink_chain, walk};
 use super::watch::Watch;
-use super::{Closed, Counters, SourceId};
+use super::{Counters, SourceId};
 use crate::source::origin;
 
 /// Collects what a walk meets, and puts watches before it looks.
@@ -19,12 +22,18 @@ struct Found<'a> {
     counters: &'a Counters,
     wants: Option<HashSet<u64>>,
     matches: Vec<(PathBuf, Metadata)>,
+    /// Compressed files that are meant.
+    packed: Vec<(PathBuf, Metadata)>,
+    directories: Vec<PathBuf>,
     failed: Vec<(PathBuf, io::Error)>,
     wanted: Vec<PathBuf>,
 }
 
 impl Visitor for Found<'_> {
     fn directory(&mut self, path: &Path, part: &Part) {
+        if self.wants.is_some() {
+            self.directories.push(path.to_owned());
+        }
         if self
             .watch
             .directory(path, Some(part), self.counters)
@@ -47,8 +56,14 @@ impl Visitor for Found<'_> {
         }
     }
 
-    fn matched(&mut self, path: &Path, metadata: &Metadata) {
-        self.matches.push((path.to_owned(), metadata.clone()));
+    fn matched(&mut self, path: &Path, metadata: &Metadata, gzip: bool) {
+        let packed = gzip && metadata.is_file() && is_gzip(path);
+        let matches = if packed {
+            &mut self.packed
+        } else {
+            &mut self.matches
+        };
+        matches.push((path.to_owned(), metadata.clone()));
     }
 
     fn failed(&mut self, path: &Path, error: &io::Error) {
@@ -73,19 +88,22 @@ impl Follower {
         self.walks += 1;
         self.watch.begin_rescan();
         let first = self.walks == 1;
-        let wants = (first && !self.resume.is_empty())
-            .then(|| self.resume.keys().map(|(_, inode)| *inode).collect());
+        let wants = (first && !self.is_first_start).then(|| self.book.inodes());
         let mut found = Found {
             watch: &mut self.watch,
             counters: &self.counters,
             wants,
             matches: Vec::new(),
+            packed: Vec::new(),
+            directories: Vec::new(),
             failed: Vec::new(),
             wanted: Vec::new(),
         };
         walk(&self.config.patterns, &mut found);
         let Found {
             mut matches,
+            packed,
+            directories,
             failed,
             wanted,
             ..
@@ -93,9 +111,9 @@ impl Follower {
 
         let told = std::mem::take(&mut self.told);
         matches.retain(|(path, metadata)| self.may_be_read(path, metadata, &told));
-        let mut unreadable = 0;
+        let mut unreadable = Vec::new();
         for (path, error) in &failed {
-            unreadable += 1;
+            unreadable.push(format!("{}: {error}", path.display()));
             self.tell_unreadable(path, error, &told);
         }
         let names: HashMap<&Path, Node> = matches
@@ -105,26 +123,59 @@ impl Follower {
         self.left_out
             .retain(|path, node| names.get(path.as_path()) == Some(node));
 
-        let new = self.look_at_known(&matches);
-        let gone = self.send_off(&names, &failed);
-        if first {
-            self.take_up_remainders(&wanted, &names);
+        let mut new = self.look_at_known(&matches);
+        let mut gone = self.send_off(&names, &failed);
+        let ends = if first {
+            self.take_up(&Seen {
+                matches: &matches,
+                wanted: &wanted,
+                directories: &directories,
+            })
+        } else {
+            HashMap::new()
+        };
+        let is_backlog = first && self.is_first_start && self.config.newest_first;
+        if is_backlog {
+            new.sort_by_key(|(_, metadata)| std::cmp::Reverse(metadata.modified().ok()));
         }
-        for path in new {
-            let follows = gone.get(path).copied();
-            if let Err(error) = self.open_new(path, follows, first)
+        for (path, _) in new {
+            let follows = gone.remove(path);
+            if let Err(error) = self.open_new(path, follows, first, &ends)
                 && !is_gone(&error)
             {
-                unreadable += 1;
+                unreadable.push(format!("{}: {error}", path.display()));
                 self.tell_unreadable(path, &error, &told);
             }
         }
-        if first {
-            // A position whose file is nowhere in sight: it was deleted, or moved elsewhere, while nobody looked.
-            self.counters.files_vanished.add(self.resume.len() as u64);
-            self.resume.clear();
+        self.packed_seen
+            .retain(|path, _| packed.iter().any(|(found, _)| found == path));
+        for (path, metadata) in &packed {
+            let looks = (node(metadata), metadata.len());
+            if self.packed_seen.get(path) == Some(&looks) {
+                continue;
+            }
+            match self.open_packed(path, first) {
+                Ok(true) => {
+                    self.packed_seen.insert(path.clone(), looks);
+                }
+                Ok(false) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(error) => {
+                    unreadable.push(format!("{}: {error}", path.display()));
+                    self.tell_unreadable(path, &error, &told);
+                }
+            }
         }
-        self.counters.files_unreadable.set(unreadable);
+        self.release_backlog();
+        let failing = self.lives.values().filter(|life| life.failing);
+        unreadable.extend(failing.map(|life| format!("{}: cannot be read", life.path.display())));
+        self.counters.files_unreadable.set(unreadable.len() as u64);
+        unreadable.sort_unstable();
+        self.counters.file_trouble.set(match unreadable.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first, others @ ..] => format!("{first} (and {} more)", others.len()),
+        });
         self.counters.files_known.set(self.lives.len() as u64);
         self.watch.end_rescan();
         self.counters.rescans.inc();
@@ -156,14 +207,17 @@ impl Follower {
     }
 
     /// Gives followed files that are found again a turn where they have changed; returns the paths of files not yet followed.
-    fn look_at_known<'a>(&mut self, matches: &'a [(PathBuf, Metadata)]) -> Vec<&'a Path> {
+    fn look_at_known<'a>(
+        &mut self,
+        matches: &'a [(PathBuf, Metadata)],
+    ) -> Vec<(&'a Path, &'a Metadata)> {
         let mut new = Vec::new();
         let mut elsewhere = Vec::new();
         let mut confirmed = HashSet::new();
         for (path, metadata) in matches {
             let Some(id) = self.by_node.get(&node(metadata)).copied() else {
                 if self.left_out.get(path) != Some(&node(metadata)) {
-                    new.push(path.as_path());
+                    new.push((path.as_path(), metadata));
                 }
                 continue;
             };
@@ -177,7 +231,7 @@ impl Follower {
             } else {
                 elsewhere.push((id, path));
             }
-            if metadata.len() != life.offset {
+            if metadata.len() != life.offset || life.failing {
                 self.enqueue(id);
             }
         }
@@ -255,77 +309,66 @@ impl Follower {
         self.enter(life);
     }
 
-    /// Follows rotated remainders of files that were read before: names that do not match, but inodes and markers that do.
-    fn take_up_remainders(&mut self, wanted: &[PathBuf], names: &HashMap<&Path, Node>) {
-        let matched: HashSet<Node> = names.values().copied().collect();
-        for path in wanted {
-            if is_compressed(path) {
-                continue;
-            }
-            let Ok(Some((file, metadata))) = open_regular(path) else {
-                continue;
-            };
-            let node = node(&metadata);
-            if matched.contains(&node) || self.by_node.contains_key(&node) {
-                continue;
-            }
-            let Some(resume) = self.resume.get(&node).cloned() else {
-                continue;
-            };
-            let Ok(mut life) = Life::begin(file, &metadata, path.clone(), path.clone()) else {
-                continue;
-            };
-            if !life.matches(&resume, &metadata) || life.resume_at(resume.offset).is_err() {
-                continue;
-            }
-            life.resumed = Some(resume.file);
-            self.resume.remove(&node);
-            if resume.offset == metadata.len() {
-                continue;
-            }
-            life.leaving = Some(Leaving {
-                reason: Closed::Rotated,
-                quiet_since: std::time::Instant::now(),
-                replaced: true,
-            });
-            let id = self.enter(life);
-            self.leave(id, true);
-        }
-    }
-
-    /// Begins to follow a file that the walk has found.
-    fn open_new(&mut self, path: &Path, follows: Option<SourceId>, first: bool) -> io::Result<()> {
+    /// Begins to follow a file that the walk has found. `ends`: see [`Follower::take_up`].
+    fn open_new(
+        &mut self,
+        path: &Path,
+        follows: Option<SourceId>,
+        first: bool,
+        ends: &HashMap<PathBuf, SourceId>,
+    ) -> io::Result<()> {
         self.make_room();
-        let Some((file, metadata)) = open_regular(path)? else {
+        let Some(mut candidate) = Candidate::open(path)? else {
             return Ok(());
         };
         // Opened is what counts: between the walk and here the name may have come to mean another file.
-        if self.by_node.contains_key(&node(&metadata)) {
+        let node = candidate.node();
+        if self.by_node.contains_key(&node) {
             return Ok(());
         }
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if self.config.patterns.excludes(&real) || is_compressed(&real) {
-            self.left_out.insert(path.to_owned(), node(&metadata));
+            self.left_out.insert(path.to_owned(), node);
             return Ok(());
         }
-        let mut life = Life::begin(file, &metadata, path.to_owned(), real)?;
+        let position = self.position_of(&candidate);
+        if !first && position.is_none() && self.is_copy_of_followed(&candidate, &real) {
+            tracing::info!(path = %path.display(), "left out: a copy of a file that is followed");
+            self.left_out.insert(path.to_owned(), node);
+            return Ok(());
+        }
+        let size = candidate.metadata.len();
+        let follows = follows.or_else(|| ends.get(&real).copied());
+        candidate.path = real;
+        let mut life = candidate.into_life(path.to_owned())?;
         life.walk = self.walks;
         life.follows = follows;
-        match self.resume.remove(&node(&metadata)) {
-            Some(resume) if life.matches(&resume, &metadata) => {
-                life.resume_at(resume.offset)?;
-                life.resumed = Some(resume.file);
+        let is_backlog = first && self.is_first_start;
+        if let Some(at) = position {
+            life.take_up(&self.book.get(at).resume)?;
+            self.book.take(at);
+        } else if is_backlog {
+            // Where other files were known before, what is unknown among them is new.
+            life.start_at(self.config.start_at, size)?;
+            if let Some(max) = self.config.max_backlog_bytes
+                && size - life.offset > max
+            {
+                life.start_at(super::Start::Tail(max), size)?;
             }
-            // Other files were known before: what is unknown among them is new.
-            _ if first && self.config.resume.is_empty() => {
-                life.start_at(self.config.start_at, metadata.len())?;
-            }
-            _ => {}
+            self.counters.file_bytes_skipped.add(life.offset);
+            life.held = self.config.newest_first;
+        } else if !self.book.of_node(node).is_empty() {
+            // Emptied while nobody looked.
+            life.skip_hole();
         }
-        if follows.is_none() && first {
+        if life.follows.is_none() && first {
             life.follows = self.remainder_of(path);
         }
-        self.enter(life);
+        let held = life.held;
+        let id = self.enter(life);
+        if held && self.lives.contains_key(&id) {
+            self.backlog.push_back((id, size));
+        }
         Ok(())
     }
 
@@ -350,14 +393,18 @@ impl Follower {
         let (origin, wrapper) = origin::of_file(&chain, &self.config.docker_labels);
         if self.is_left_out(&origin) {
             tracing::info!(path = %life.found.display(), "left out: the agent's own, or by its label");
-            self.left_out.insert(life.found.clone(), life.node());
+            self.left_out.insert(life.found.clone(), life.node);
             return id;
         }
         life.unannounced = Some((origin, wrapper.unwrap_or(self.config.wrapper)));
-        self.by_node.insert(life.node(), id);
+        let is_due = std::mem::take(&mut life.announce);
+        self.by_node.insert(life.node, id);
         self.lives.insert(id, life);
         self.opened(id);
         self.watch_life(id);
+        if is_due {
+            self.announce(id);
+        }
         self.enqueue(id);
         id
     }
@@ -382,12 +429,5 @@ impl Follower {
         if let Some(wd) = life.watch {
             self.watch.name(wd, name, id);
         }
-    }
-}
-
-impl Life {
-    /// Whether a position from before is one in this file.
-    fn matches(&self, resume: &super::Resume, metadata: &Metadata) -> bool {
-        resume.offset <= metadata.len() && self.head_fits(&resume.file.marker)
     }
 }

@@ -3,6 +3,9 @@
 
 mod rig;
 
+mod backlog;
+mod compressed;
 mod crowd;
+mod remains;
 mod rotation;
 mod start;

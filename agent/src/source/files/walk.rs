@@ -16,8 +16,9 @@ const MAX_DEPTH: usize = 64;
 pub(super) trait Visitor {
     /// A directory is about to be listed, or a name in it to be looked up, for names like `part`.
     fn directory(&mut self, path: &Path, part: &Part);
-    /// A path that matches and exists; `metadata` is that of the file after symlinks.
-    fn matched(&mut self, path: &Path, metadata: &Metadata);
+    /// A path that matches and exists; `metadata` is that of the file after symlinks, `gzip` whether compressed files are
+    /// meant.
+    fn matched(&mut self, path: &Path, metadata: &Metadata, gzip: bool);
     /// A path that may match but cannot be looked at, so that nothing is known about what is below.
     fn failed(&mut self, path: &Path, error: &io::Error);
     /// Inodes to be reported by [`wanted`](Self::wanted) even where their names do not match.
@@ -28,8 +29,13 @@ pub(super) trait Visitor {
 
 /// Walks all patterns; a path that several match is met several times.
 pub(super) fn walk(patterns: &Patterns, visitor: &mut dyn Visitor) {
-    for Include { base, parts } in patterns.include() {
-        let mut walk = Walk { patterns, visitor };
+    for include in patterns.include() {
+        let Include { base, parts, .. } = include;
+        let mut walk = Walk {
+            patterns,
+            visitor,
+            gzip: include.gzip,
+        };
         if parts.is_empty() {
             walk.plain(base);
         } else {
@@ -43,7 +49,7 @@ pub(super) fn count(patterns: &Patterns) -> usize {
     struct Count(usize);
     impl Visitor for Count {
         fn directory(&mut self, _: &Path, _: &Part) {}
-        fn matched(&mut self, _: &Path, _: &Metadata) {
+        fn matched(&mut self, _: &Path, _: &Metadata, _: bool) {
             self.0 += 1;
         }
         fn failed(&mut self, _: &Path, _: &io::Error) {}
@@ -60,6 +66,7 @@ pub(super) fn count(patterns: &Patterns) -> usize {
 struct Walk<'a> {
     patterns: &'a Patterns,
     visitor: &'a mut dyn Visitor,
+    gzip: bool,
 }
 
 impl Walk<'_> {
@@ -172,7 +179,7 @@ impl Walk<'_> {
             return;
         }
         match fs::metadata(path) {
-            Ok(metadata) => self.visitor.matched(path, &metadata),
+            Ok(metadata) => self.visitor.matched(path, &metadata, self.gzip),
             Err(error) => self.tell(path, &error),
         }
     }

@@ -15,6 +15,7 @@ use rustix::fs::inotify::{
 };
 use rustix::io::Errno;
 
+use super::packed::is_gzip;
 use super::pattern::Part;
 use crate::source::{Counters, SourceId};
 
@@ -186,6 +187,10 @@ impl Watch {
             let known = directory.names.get(name);
             if flags.contains(ReadFlags::MODIFY) {
                 seen.written.extend(known);
+                // A compressed file shows what it is only once enough of it was written.
+                seen.names_changed |= known.is_none()
+                    && is_gzip(Path::new(name))
+                    && directory.parts.iter().any(|part| part.matches(name));
                 continue;
             }
             let concerns = known.is_some() || directory.parts.iter().any(|part| part.matches(name));

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use logline::decode::Wrapper;
 
 use crate::shutdown::Shutdown;
-use crate::source::files::{Config, Identity, Patterns, spawn};
+use crate::source::files::{Config, Identity, Marker, Patterns, Resume, spawn};
 use crate::source::{Closed, Counters, Message, Origin, SourceId};
 
 /// Far beyond what any of this takes, also on a busy machine.
@@ -184,6 +184,19 @@ impl Rig {
                 || panic!("no stream holds {text:?}: {:#?}", self.streams),
                 |(id, told)| (*id, told),
             )
+    }
+
+    /// The positions of all streams as a keeper would have them now, and the end of the source.
+    pub(super) fn restart(self) -> Vec<Resume> {
+        let positions = self.streams.values().map(|told| Resume {
+            file: told.file,
+            offset: told.start.unwrap_or(0) + told.bytes.len() as u64,
+            finished: told.closed.is_some(),
+            seam: Some(Marker::before(&told.bytes)),
+            name: told.origin.name.clone(),
+            at: Some(SystemTime::now()),
+        });
+        positions.collect()
     }
 
     /// Triggers the shutdown and receives what still comes.
