@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm fuzz bench accuracy model model-figures train
+.PHONY: help run test check wasm soak fuzz bench accuracy model model-figures train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,10 @@ check: ## formatting, clippy, the documentation's own links, the training data
 
 wasm: ## prove that the pure crate builds and links for wasm32
 	@scripts/wasm-build
+
+soak: ## kill -9 the release build 200 times under 20,000 lines/s with rotation; every line must be there once
+	@scripts/need-rust
+	LOGSIEVE_SOAK_KILLS=200 LOGSIEVE_SOAK_RATE=20000 cargo test --release --package logsieve --test outside -- --nocapture crash
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz "$(FUZZ_SECONDS)"

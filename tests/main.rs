@@ -13,6 +13,7 @@
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
+//! | [`store`] | what is kept over restarts, and a store that cannot be used |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
 //!
 //! [`harness`] holds what they share.
@@ -37,3 +38,4 @@ mod metrics;
 mod pipe;
 mod reload;
 mod rooms;
+mod store;
