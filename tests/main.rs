@@ -12,6 +12,7 @@
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`pipe`] | `run` at the end of a pipe |
+//! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
 //! | [`store`] | what is kept over restarts, and a store that cannot be used |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
@@ -36,6 +37,7 @@ mod harness;
 mod hostile;
 mod metrics;
 mod pipe;
+mod protocols;
 mod reload;
 mod rooms;
 mod store;

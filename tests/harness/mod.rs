@@ -4,6 +4,7 @@ mod agent;
 mod engine;
 mod exe;
 mod http;
+mod peer;
 mod receiver;
 mod wait;
 
@@ -11,6 +12,7 @@ pub(crate) use agent::Agent;
 pub(crate) use engine::Engine;
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
+pub(crate) use peer::Peer;
 pub(crate) use receiver::{Answer, Receiver};
 pub(crate) use wait::{until, until_within};
 

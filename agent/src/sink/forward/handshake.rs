@@ -90,6 +90,12 @@ impl Helo {
         }
         if *ok != Value::Bool(true) {
             let reason = String::from_utf8_lossy(reason.text().unwrap_or_default());
+            // It goes into health and log.
+            let reason: String = reason
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
             return Err(format!("the receiver refuses the login: {reason}"));
         }
         let host = host.text().unwrap_or_default();

@@ -66,17 +66,19 @@ impl Transport for Sender {
 /// What an answer means, the last of `failures` with status 500 for this request if it is one.
 fn outcome(mut answer: Answer, failures: u32) -> Outcome {
     if (200..300).contains(&answer.status) {
-        return match answer::partial_success(&answer.body) {
-            None => Outcome::Done,
-            Some((0, warning)) => {
-                tracing::warn!(%warning, "the receiver took all records and warns");
-                Outcome::Done
-            }
-            Some((rejected, why)) => Outcome::Partial {
-                rejected,
-                reason: "partial_success",
-                why,
-            },
+        let Some((rejected, message)) = answer::partial_success(&answer.body) else {
+            return Outcome::Done;
+        };
+        answer.body = message.into_bytes();
+        let why = answer.told();
+        if rejected == 0 {
+            tracing::warn!(why, "the receiver took all records and warns");
+            return Outcome::Done;
+        }
+        return Outcome::Partial {
+            rejected,
+            reason: "partial_success",
+            why,
         };
     }
     answer.body = answer::failure(&answer.body).into_bytes();
