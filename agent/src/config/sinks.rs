@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use logline::level::Level;
+use logline::redact::{Detector, Detectors, OwnPattern, RedactOptions, Redactor};
+use logline::rules::did_you_mean;
 
 use super::error::ConfigError;
 use super::raw;
@@ -133,12 +135,7 @@ pub enum Redact {
     /// Nothing.
     Off,
     /// What these find.
-    On {
-        /// Names of the built-in detectors; none: those that are on by default.
-        detectors: Option<Vec<String>>,
-        /// Names and regexes of one's own.
-        patterns: Vec<(String, String)>,
-    },
+    On(RedactOptions),
 }
 
 /// What is done after a failure.
@@ -365,7 +362,7 @@ impl Place<'_> {
                 .as_ref()
                 .and_then(|sample| sample.first_per_minute)
                 .filter(|first| *first > 0),
-            redact: redact(raw.redact.as_ref()),
+            redact: self.redact(raw.redact.as_ref())?,
             retry: self.retry(raw.retry.as_ref())?,
             dead_letter: path(raw.dead_letter.as_ref()),
         })
@@ -542,6 +539,46 @@ impl Place<'_> {
             set.add(Glob::new(glob).map_err(wrong)?);
         }
         set.build().map(Some).map_err(wrong)
+    }
+
+    fn redact(&self, raw: Option<&raw::sinks::Redact>) -> Result<Redact, ConfigError> {
+        let mut options = RedactOptions::default();
+        match raw {
+            Some(raw::sinks::Redact::Switch(false)) => return Ok(Redact::Off),
+            None | Some(raw::sinks::Redact::Switch(true)) => {}
+            Some(raw::sinks::Redact::Detail(detail)) => {
+                if let Some(names) = &detail.detectors {
+                    let known: Vec<&'static str> =
+                        Detector::ALL.iter().map(|it| it.as_str()).collect();
+                    options.detectors = Detectors::NONE.with(Detector::Own);
+                    for name in names {
+                        let detector = Detector::from_name(name).ok_or_else(|| {
+                            self.wrong(
+                                "redact.detectors",
+                                &format!("there is no detector `{}`", name.escape_debug()),
+                                &did_you_mean(name, &known),
+                            )
+                        })?;
+                        options.detectors = options.detectors.with(detector);
+                    }
+                }
+                let own = detail.patterns.iter().flatten();
+                options.own = own
+                    .map(|(name, regex)| OwnPattern {
+                        name: name.clone(),
+                        regex: regex.clone(),
+                    })
+                    .collect();
+                if let Err(error) = Redactor::new(&options) {
+                    return Err(self.wrong(
+                        &format!("redact.patterns.{}", error.name),
+                        &error.why.to_string(),
+                        "write NAME: REGEX; only its group `secret` is masked, if it has one",
+                    ));
+                }
+            }
+        }
+        Ok(Redact::On(options))
     }
 
     fn retry(&self, raw: Option<&raw::sinks::Retry>) -> Result<Retry, ConfigError> {
@@ -732,20 +769,6 @@ impl Secret {
 
 fn path(text: Option<&String>) -> Option<PathBuf> {
     text.filter(|text| !text.is_empty()).map(PathBuf::from)
-}
-
-fn redact(raw: Option<&raw::sinks::Redact>) -> Redact {
-    match raw {
-        Some(raw::sinks::Redact::Switch(false)) => Redact::Off,
-        None | Some(raw::sinks::Redact::Switch(true)) => Redact::On {
-            detectors: None,
-            patterns: Vec::new(),
-        },
-        Some(raw::sinks::Redact::Detail(detail)) => Redact::On {
-            detectors: detail.detectors.clone(),
-            patterns: detail.patterns.clone().into_iter().flatten().collect(),
-        },
-    }
 }
 
 fn level(name: LevelName) -> Level {

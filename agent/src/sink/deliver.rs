@@ -241,7 +241,9 @@ impl Engine {
             load.sampled,
             load.summaries.len() as u64,
         );
-        self.state.masked(self.mask.take_counts());
+        let state = &self.state;
+        self.mask
+            .drain_counts(|detector, times| state.redacted(detector, times));
         if load.upto > 0 {
             self.feed.acknowledge(
                 load.upto,
@@ -257,6 +259,7 @@ impl Engine {
         // The memory of the list is used again.
         load.items.clear();
         self.load.items = load.items;
+        self.state.pending(self.feed.pending(), None);
         Ok(())
     }
 

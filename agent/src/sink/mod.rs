@@ -206,7 +206,7 @@ fn engine(
         retry: sink.retry,
         select: Select::new(sink.filter.clone()),
         sampler: sink.sample.map(Sampler::new),
-        mask: Mask,
+        mask: Mask::new(&sink.redact).with_context(place)?,
         compressor: Compressor::new(sink.compression).with_context(place)?,
         backoff: Backoff::new(&sink.retry),
         dead: sink

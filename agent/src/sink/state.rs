@@ -174,10 +174,8 @@ impl State {
     }
 
     /// Secrets were masked.
-    pub(super) fn masked(&self, counts: impl Iterator<Item = (&'static str, u64)>) {
-        for (detector, times) in counts {
-            self.metrics.redacted(detector, times);
-        }
+    pub(super) fn redacted(&self, detector: &str, times: u64) {
+        self.metrics.redacted(detector, times);
     }
 
     /// So many events are to be delivered, the oldest of those in hand since `began`.

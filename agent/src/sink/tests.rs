@@ -6,4 +6,5 @@ mod failures;
 mod receiver;
 mod requests;
 mod rig;
+mod secrets;
 mod tls;

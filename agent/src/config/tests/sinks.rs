@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use logline::redact::Detector;
+
 use super::error;
 use crate::config::Checked;
 use crate::config::sinks::{Auth, Compression, Redact, Secret, Sink, To};
@@ -149,13 +151,26 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_printed() {
 #[test]
 fn what_is_masked_is_a_switch_or_a_list() {
     assert_eq!(one("type: blackhole, redact: false").redact, Redact::Off);
-    assert_eq!(
-        one("type: blackhole, redact: {detectors: [jwt], patterns: {ticket: \"T-[0-9]+\"}}").redact,
-        Redact::On {
-            detectors: Some(vec!["jwt".to_owned()]),
-            patterns: vec![("ticket".to_owned(), "T-[0-9]+".to_owned())],
-        }
+    let Redact::On(options) =
+        one("type: blackhole, redact: {detectors: [jwt, email], patterns: {ticket: \"T-[0-9]+\"}}")
+            .redact
+    else {
+        panic!("on")
+    };
+    assert!(options.detectors.has(Detector::Jwt) && options.detectors.has(Detector::Email));
+    assert!(options.detectors.has(Detector::Own) && !options.detectors.has(Detector::Aws));
+    assert_eq!(options.own[0].name, "ticket");
+    let wrong = |redact: &str| {
+        error(&format!(
+            "sinks: {{a: {{type: blackhole, redact: {redact}}}}}"
+        ))
+    };
+    assert!(
+        wrong("{detectors: [jwtt]}")
+            .contains("sinks.a.redact.detectors: there is no detector `jwtt`; did you mean `jwt`?")
     );
+    assert!(wrong("{patterns: {x: \"(\"}}").contains("sinks.a.redact.patterns.x: "));
+    assert!(wrong("{patterns: {jwt: \"a\"}}").contains("this name is taken"));
     let message = error("sinks:\n  a:\n    type: blackhole\n    redact: {detector: [jwt]}\n");
     assert!(message.contains("did you mean `detectors`?"), "{message}");
     assert!(error("sinks: {a: {type: blackhole, redact: 7}}").contains("true, false"));

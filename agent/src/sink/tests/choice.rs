@@ -107,7 +107,11 @@ fn of_the_same_the_first_go_out_and_one_that_says_how_many_more() {
     );
     let text = String::from_utf8(metrics.render().unwrap()).unwrap();
     assert!(
-        text.contains("logsieve_sink_summary_events_total{sink=\"a\"} 2"),
+        text.contains("logsieve_sink_pending_events{sink=\"a\"} 0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("logsieve_sink_repeat_notes_total{sink=\"a\"} 2"),
         "{text}"
     );
     assert!(
