@@ -100,7 +100,11 @@ fn line(n: u64) -> (String, Option<String>) {
     };
     if n % 11 == 3 {
         let (first, second) = text.split_at(text.len() / 2);
-        let stream = if n.is_multiple_of(2) { "stdout" } else { "stderr" };
+        let stream = if n.is_multiple_of(2) {
+            "stdout"
+        } else {
+            "stderr"
+        };
         return (
             format!("{time} {stream} P {first}\n"),
             Some(format!("{time} {stream} F {second}\n")),

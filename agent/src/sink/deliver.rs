@@ -355,6 +355,10 @@ impl Engine {
                 let reason = "given_up";
                 return Ok((Outcome::Rejected { reason, why }, 0));
             }
+            // Where the input has ended, nobody waits for a receiver for ever.
+            if self.feed.is_complete() {
+                self.drain.begin();
+            }
             let wait = self.backoff.next(slow, after);
             self.state.retry(reason, wait, &why);
             let until = Instant::now() + wait;
@@ -367,6 +371,9 @@ impl Engine {
                 }
                 self.drain.sleep(left.min(TICK));
                 self.state.pending(self.feed.pending(), self.load.began);
+                if self.feed.is_complete() {
+                    self.drain.begin();
+                }
             }
             self.state.waited();
         }

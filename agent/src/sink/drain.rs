@@ -31,6 +31,11 @@ impl Drain {
         }
     }
 
+    /// The agent ends for another reason than being told to: its input has ended.
+    pub(super) fn begin(&self) {
+        let _ = self.told.set(Instant::now());
+    }
+
     /// How long the sink may go on; none: nobody has said that it should end.
     pub(super) fn left(&self) -> Option<Duration> {
         let told = *self.told.get()?;

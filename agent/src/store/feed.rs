@@ -158,6 +158,13 @@ impl Feed {
         state.sink(&self.name, next).record.clone()
     }
 
+    /// Whether the sources and the flow have ended: what is pending now is all that will be in this run.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let state = self.shared.lock();
+        state.complete || state.ended
+    }
+
     /// How many events the sink is still owed.
     #[must_use]
     pub fn pending(&self) -> u64 {

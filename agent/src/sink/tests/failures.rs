@@ -299,3 +299,25 @@ fn a_receiver_that_comes_back_while_the_agent_stops_gets_the_rest() {
     assert_eq!(record.delivered, 40);
     assert_eq!(numbers(&receiver.taken()), (0..40).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_receiver_that_is_away_when_the_input_ends_is_waited_for_no_longer_than_a_stop_may_take() {
+    let receiver = Receiver::start(|_, _| Answer::status(503));
+    let mut rig = Rig::draining(
+        &format!(
+            "a: {{type: http, url: \"{}\", batch: {{max_wait_ms: 0}}, retry: {{initial_ms: 600000, max_ms: 600000}}}}",
+            receiver.url()
+        ),
+        Duration::from_secs(1),
+    );
+    rig.numbered(0, 40);
+    rig.wait_for("sink a", |ok, _| !ok);
+    let begin = Instant::now();
+    let [record] = rig.finish(["a"]);
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!((record.delivered, record.cursor), (0, 0));
+}
