@@ -10,17 +10,13 @@ use bollard::Docker;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, EventMessage};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures_util::StreamExt;
-use logline::decode::Wrapper;
-use logline::event::Stream;
 
 use super::follow::{Begin, Following, follow};
 use super::reach::connect;
 use super::{Config, Start, Unreachable};
 use crate::shutdown::Shutdown;
 use crate::source::origin::{asks_to_be_left_out, keep_labels};
-use crate::source::{
-    Closed, Container, Counters, K8s, Kind, Message, Origin, Sender, SourceId, send,
-};
+use crate::source::{Container, Counters, K8s, Kind, Origin, Sender};
 
 /// What the tasks of one engine share.
 pub(super) struct Shared {
@@ -161,9 +157,6 @@ impl Engine {
         for known in self.containers.values() {
             known.look.notify_one();
         }
-        if self.lists == 0 {
-            self.tell_gone(&all);
-        }
         for summary in all {
             let is_known = summary
                 .id
@@ -195,36 +188,6 @@ impl Engine {
         latest
             .map(|position| position.latest_ns.div_euclid(1_000_000_000))
             .max()
-    }
-
-    /// Containers that were followed before the start and are no more: whoever holds something of them waits for no more.
-    fn tell_gone(&self, all: &[ContainerSummary]) {
-        for id in self.shared.config.resume.keys() {
-            if all.iter().any(|summary| summary.id.as_ref() == Some(id)) {
-                continue;
-            }
-            let summary = ContainerSummary {
-                id: Some(id.clone()),
-                ..ContainerSummary::default()
-            };
-            let stream = SourceId::next();
-            let opened = Message::Opened {
-                id: stream,
-                origin: Arc::new(self.origin(&summary)),
-                wrapper: Wrapper::DockerApi(Stream::Stdout),
-                file: None,
-                resumed: None,
-                follows: None,
-            };
-            let closed = Message::Closed {
-                id: stream,
-                reason: Closed::ContainerGone,
-            };
-            for message in [opened, closed] {
-                // A receiver that is gone wants to hear no more.
-                let _ = send(&self.shared.sender, message);
-            }
-        }
     }
 
     async fn event(

@@ -32,8 +32,8 @@ pub struct Config {
     pub start_at: Start,
     /// How far containers were read before, by full id: the position of the last [`Message::Record`](super::Message::Record)
     /// that was kept. Wins over `start_at`; where there is any, this is no first start, and containers that are not among
-    /// them are read from the latest time in them on, also those that have ended since. Of a container that is no more, one
-    /// `Opened` and one `Closed` are sent.
+    /// them are read from the latest time in them on, also those that have ended since. Of a container that is no more,
+    /// nothing is told.
     pub resume: HashMap<String, Position>,
     /// Which labels to keep in [`Container`](super::Container).
     pub labels: Vec<String>,

@@ -130,7 +130,12 @@ impl Follower {
     pub(super) fn position_of(&self, candidate: &Candidate) -> Option<usize> {
         let holds = |at: &&usize| {
             let kept = self.book.get(**at);
-            !kept.taken && candidate.holds(&kept.resume).unwrap_or(false)
+            let resume = &kept.resume;
+            // Of one that has ended the seam says nothing more.
+            let is_whole = resume.finished
+                && candidate.ends_at(resume.offset)
+                && resume.file.marker.fits(&candidate.head);
+            !kept.taken && (is_whole || candidate.holds(resume).unwrap_or(false))
         };
         let places = self.book.of_node(candidate.node()).iter().filter(holds);
         places
