@@ -61,7 +61,7 @@ fn carries_the_same_record_as_the_json() {
 fn sends_again_what_was_not_acknowledged_under_the_same_chunk() {
     let dir = dir();
     pod_log(dir.path());
-    let faults = "cut,noack,wrong,drop,empty,ok";
+    let faults = "cut,noack,wrong,drop,empty,garbage,endless,ok";
     let Some(peer) = Peer::start(dir.path(), "forward", &["--faults", faults]) else {
         return;
     };
@@ -89,15 +89,17 @@ fn sends_again_what_was_not_acknowledged_under_the_same_chunk() {
         .map(|request| request["action"].as_str().unwrap())
         .collect();
     assert_eq!(
-        actions[..6],
-        ["cut", "noack", "wrong", "drop", "empty", "ok"]
+        actions[..8],
+        [
+            "cut", "noack", "wrong", "drop", "empty", "garbage", "endless", "ok"
+        ]
     );
-    let chunks: BTreeSet<_> = requests[1..6]
+    let chunks: BTreeSet<_> = requests[1..8]
         .iter()
         .map(|request| request["option"]["chunk"].as_str().unwrap())
         .collect();
     assert_eq!(chunks.len(), 1, "{chunks:?}");
-    assert!(agent.metric("logsieve_sink_retries_total", &["sink=\"out\""]) >= 5.0);
+    assert!(agent.metric("logsieve_sink_retries_total", &["sink=\"out\""]) >= 7.0);
     agent.terminate();
 }
 
@@ -259,5 +261,37 @@ fn outlives_a_receiver_that_restarts() {
     writeln!(file, "2026-03-01T10:00:03Z stdout F after the restart").unwrap();
     let events = second.taken(1, &["ok"]);
     assert_eq!(events[0]["record"]["line"], "after the restart");
+    agent.terminate();
+}
+
+#[test]
+fn without_acknowledgements_what_was_sent_counts_as_delivered() {
+    let dir = dir();
+    pod_log(dir.path());
+    let Some(peer) = Peer::start(dir.path(), "forward", &[]) else {
+        return;
+    };
+    let agent = agent(
+        dir.path(),
+        &format!(
+            "type: forward, url: \"tcp://127.0.0.1:{}\", ack: false, tag: \"{{service}}.{{pod}}.{{level}}\"",
+            peer.port
+        ),
+    );
+    let events = peer.taken(EVENTS, &["ok"]);
+    assert_eq!(events.len(), EVENTS);
+    let requests = peer.requests();
+    assert!(
+        requests
+            .iter()
+            .all(|request| request["option"]["chunk"].is_null()),
+        "{requests:?}"
+    );
+    assert!(
+        requests
+            .iter()
+            .any(|request| request["tag"] == "web_server.cart-7d9.error")
+    );
+    wait_delivered(&agent, EVENTS);
     agent.terminate();
 }

@@ -12,7 +12,8 @@ The n-th request (or forward message) gets the n-th fault; further ones are take
   drop              read whole, then the connection is closed without an answer
   hang              read whole, never answered
   slow=S            taken after S seconds
-  forward:  noack   read, not acknowledged;  wrong: acknowledged by another id;  empty: an empty map, as Vector says it
+  forward:  noack   read, not acknowledged;  wrong: acknowledged by another id;  empty: an empty map, as Vector says it;
+            garbage: answered with what is no MessagePack;  endless: answered with a string that never ends
   otlp, loki:  status=N[=RETRY_AFTER]       that status and nothing else
   otlp:     partial=N                       taken but for N records
   loki:     refuse=TEXT (spaces as `_`)     400 with that text
@@ -152,6 +153,10 @@ class Forward(socketserver.BaseRequestHandler):
                 elif fault[0] == "empty":
                     connection.sendall(msgpack.packb({}))
                     return cut(connection)
+                elif fault[0] == "garbage":
+                    connection.sendall(b"\xc1\xc1\xc1")
+                elif fault[0] == "endless":
+                    connection.sendall(b"\xdb\xff\xff\xff\xff" + b"x" * 200_000)
                 elif fault[0] in ("ok", "slow") and "chunk" in option:
                     connection.sendall(msgpack.packb({"ack": option["chunk"]}))
                 action = None

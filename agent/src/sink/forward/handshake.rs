@@ -10,26 +10,31 @@ use super::value::Value;
 
 /// What a receiver begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Helo {
+pub struct Helo {
     nonce: Vec<u8>,
     /// Made up by the receiver; empty where it asks for no user.
     auth: Vec<u8>,
     /// Whether the connection may be used for more than one batch.
-    pub(super) keepalive: bool,
+    pub keepalive: bool,
 }
 
 /// What this side is known by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Credentials<'a> {
-    pub(super) host: &'a str,
-    pub(super) shared_key: &'a str,
-    pub(super) user: &'a str,
-    pub(super) password: &'a str,
+pub struct Credentials<'a> {
+    /// The name of this host.
+    pub host: &'a str,
+    /// The key that both sides know.
+    pub shared_key: &'a str,
+    /// A user; empty where none is configured.
+    pub user: &'a str,
+    /// Its password.
+    pub password: &'a str,
 }
 
 impl Helo {
     /// Reads a HELO; nothing where the message is another one.
-    pub(super) fn of(message: &Value) -> Option<Self> {
+    #[must_use]
+    pub fn of(message: &Value) -> Option<Self> {
         let Value::Array(items) = message else {
             return None;
         };
@@ -49,7 +54,8 @@ impl Helo {
     }
 
     /// The PING that answers it. `salt` is made up anew for each connection.
-    pub(super) fn ping(&self, who: &Credentials<'_>, salt: &str) -> Vec<u8> {
+    #[must_use]
+    pub fn ping(&self, who: &Credentials<'_>, salt: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         array_len(6, &mut out);
         text("PING", &mut out);
@@ -72,7 +78,7 @@ impl Helo {
     ///
     /// # Errors
     /// Why not, in words.
-    pub(super) fn check_pong(
+    pub fn check_pong(
         &self,
         message: &Value,
         who: &Credentials<'_>,

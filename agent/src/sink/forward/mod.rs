@@ -13,7 +13,7 @@
 mod connection;
 mod encode;
 mod frames;
-mod handshake;
+pub mod handshake;
 mod tag;
 mod transport;
 pub mod value;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 /// What a 400 refuses.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// So many entries; the others are stored.
     Some {
         /// How many; at least one.
@@ -20,7 +20,7 @@ pub(super) enum Refusal {
 }
 
 /// Reads what Loki says. `push` gives the push as it was sent; it is asked for only where the words give a bound and no number.
-pub(super) fn refusal(words: &str, push: impl FnOnce() -> Vec<u8>) -> Refusal {
+pub fn refusal(words: &str, push: impl FnOnce() -> Vec<u8>) -> Refusal {
     if words.contains("structured metadata, but this feature is disallowed") {
         return Refusal::NotAllowed;
     }

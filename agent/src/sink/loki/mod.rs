@@ -5,7 +5,7 @@
 //! | [`encode`] | events as a push: few labels, the rest as structured metadata |
 //! | [`answer`] | which entries a 400 speaks of |
 
-mod answer;
+pub mod answer;
 mod encode;
 
 use std::io::Read as _;

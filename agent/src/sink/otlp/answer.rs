@@ -29,14 +29,16 @@ struct Status {
 
 /// How many records a successful answer rejects for good, and in what words. Nothing where the body is empty, is JSON, or cannot be
 /// understood: a 2xx is a success whatever its body is (Fluent Bit answers 201 with none).
-pub(super) fn partial_success(body: &[u8]) -> Option<(u64, String)> {
+#[must_use]
+pub fn partial_success(body: &[u8]) -> Option<(u64, String)> {
     let partial = Response::decode(body).ok()?.partial_success?;
     let rejected = u64::try_from(partial.rejected_log_records).unwrap_or(0);
     (rejected > 0 || !partial.error_message.is_empty()).then_some((rejected, partial.error_message))
 }
 
 /// The words of a failure, for the log.
-pub(super) fn failure(body: &[u8]) -> String {
+#[must_use]
+pub fn failure(body: &[u8]) -> String {
     match Status::decode(body) {
         Ok(status) if !status.message.is_empty() => status.message,
         _ => String::from_utf8_lossy(body).into_owned(),

@@ -8,7 +8,7 @@
 //! | [`encode`] | events as a request, a resource per stream |
 //! | [`answer`] | partial successes and failures |
 
-mod answer;
+pub mod answer;
 mod encode;
 mod wire;
 
