@@ -13,6 +13,7 @@
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
+//! | [`sinks`] | files, JSON over HTTP and standard output side by side: outages, stops and starts |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
 //! | [`store`] | what is kept over restarts, and a store that cannot be used |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
@@ -40,4 +41,5 @@ mod pipe;
 mod protocols;
 mod reload;
 mod rooms;
+mod sinks;
 mod store;

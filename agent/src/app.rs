@@ -53,6 +53,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(named, source::readings(&counters))?);
     let pack = packs::read(&config.pack)?;
     let rules = packs::compile(&pack)?;
+    sink::check(&config.sinks)?;
     health.fine("pack", loaded(&pack));
 
     let runtime = tokio::runtime::Builder::new_current_thread()

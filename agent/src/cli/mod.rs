@@ -17,6 +17,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::ConfigError;
 use crate::packs::PackLoadError;
+use crate::sink::SetupError;
 use crate::source::files::PatternError;
 
 /// Labels every log line of this host with what it is about, how bad it is, and why.
@@ -101,7 +102,8 @@ pub fn main() -> ExitCode {
             output::complain(&error);
             let wrong_use = error.is::<ConfigError>()
                 || error.is::<PackLoadError>()
-                || error.is::<PatternError>();
+                || error.is::<PatternError>()
+                || error.is::<SetupError>();
             ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }

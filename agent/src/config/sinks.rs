@@ -353,7 +353,7 @@ impl Place<'_> {
         let to = self.to(kind, raw)?;
         Ok(Sink {
             name: name.to_owned(),
-            batch: self.batch(kind, raw.batch.as_ref())?,
+            batch: self.batch(kind, &to, raw.batch.as_ref())?,
             compression: self.body_compression(&to, raw)?,
             to,
             filter: self.filter(raw.filter.as_ref())?,
@@ -434,7 +434,12 @@ impl Place<'_> {
         })
     }
 
-    fn batch(&self, kind: SinkType, raw: Option<&raw::sinks::Batch>) -> Result<Batch, ConfigError> {
+    fn batch(
+        &self,
+        kind: SinkType,
+        to: &To,
+        raw: Option<&raw::sinks::Batch>,
+    ) -> Result<Batch, ConfigError> {
         let raw = raw.cloned().unwrap_or_default();
         let wait = match kind {
             SinkType::Stdout => 0,
@@ -445,7 +450,7 @@ impl Place<'_> {
             | SinkType::Loki
             | SinkType::Blackhole => 1_000,
         };
-        let batch = Batch {
+        let mut batch = Batch {
             max_events: raw.max_events.unwrap_or(10_000),
             max_bytes: raw.max_bytes.unwrap_or(1 << 20),
             max_wait: Duration::from_millis(raw.max_wait_ms.unwrap_or(wait)),
@@ -459,6 +464,15 @@ impl Place<'_> {
                 &format!("{} cannot be", batch.max_bytes),
                 "use 1024 to 268435456",
             ));
+        }
+        // What is written together is not parted: a file is put aside before it is too large.
+        if let To::File(File {
+            max_bytes: Some(max),
+            ..
+        }) = to
+        {
+            let most = usize::try_from(max / 4).unwrap_or(usize::MAX);
+            batch.max_bytes = batch.max_bytes.min(most);
         }
         Ok(batch)
     }

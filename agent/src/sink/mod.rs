@@ -63,6 +63,14 @@ use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics};
 
+/// Settings of a sink that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("sinks.{name}: {why}")]
+pub struct SetupError {
+    name: String,
+    why: String,
+}
+
 /// What a protocol gives the engine.
 struct Protocol {
     body: Box<dyn Body>,
@@ -177,13 +185,18 @@ pub fn spawn_all(
 ///
 /// # Errors
 /// What cannot be used, with its key.
-pub fn check(sinks: &[Sink]) -> anyhow::Result<()> {
+pub fn check(sinks: &[Sink]) -> Result<(), SetupError> {
     for sink in sinks {
-        Protocol::of(sink, "")
-            .map_err(anyhow::Error::msg)
-            .with_context(|| format!("sinks.{}", sink.name))?;
+        protocol(sink, "")?;
     }
     Ok(())
+}
+
+fn protocol(sink: &Sink, host: &str) -> Result<Protocol, SetupError> {
+    Protocol::of(sink, host).map_err(|why| SetupError {
+        name: sink.name.clone(),
+        why,
+    })
 }
 
 fn engine(
@@ -195,9 +208,7 @@ fn engine(
     host: &str,
 ) -> anyhow::Result<Engine> {
     let place = || format!("sinks.{}", sink.name);
-    let protocol = Protocol::of(sink, host)
-        .map_err(anyhow::Error::msg)
-        .with_context(place)?;
+    let protocol = protocol(sink, host)?;
     Ok(Engine {
         feed: store.feed(&sink.name),
         body: protocol.body,
