@@ -45,6 +45,7 @@ const LOGLINE: &[(&str, &[&str])] = &[
     ("assemble", &["event", "time"]),
     ("header", &["level", "time"]),
     ("template", &[]),
+    ("redact", &[]),
     ("rules", &["event", "header", "level", "time"]),
     (
         "sieve",
