@@ -53,6 +53,7 @@ pub enum Next {
 pub struct Feed {
     shared: Arc<Shared>,
     name: String,
+    epoch: u64,
     /// Read from the file and not handed out yet.
     ready: VecDeque<Portion>,
 }
@@ -73,10 +74,12 @@ impl Feed {
         sink.owed = true;
         sink.fed = true;
         sink.rewind();
+        let epoch = state.epoch;
         drop(state);
         Self {
             shared,
             name: name.to_owned(),
+            epoch,
             ready: VecDeque::new(),
         }
     }
@@ -89,6 +92,10 @@ impl Feed {
         loop {
             if state.ended {
                 return Next::Ended;
+            }
+            if state.epoch != self.epoch {
+                self.epoch = state.epoch;
+                self.ready.clear();
             }
             let next = state.next;
             let sink = state.sink(&self.name, next);
@@ -115,7 +122,7 @@ impl Feed {
                 let found = self.stored_at(at);
                 state = shared.lock();
                 // What was read may have been counted as expired meanwhile.
-                if state.sink(&self.name, next).must_skip() {
+                if state.epoch != self.epoch || state.sink(&self.name, next).must_skip() {
                     continue;
                 }
                 match found {
@@ -209,7 +216,13 @@ impl Feed {
     pub fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
         let mut state = self.shared.lock();
         let next = state.next;
+        let anew = state.epoch != self.epoch;
         let sink = state.sink(&self.name, next);
+        if anew {
+            // These events had other numbers.
+            sink.acknowledge_apart(delivered);
+            return;
+        }
         sink.acknowledge(upto.min(next), delivered);
         let wanted = sink.record.cursor;
         self.shared.wake.notify_all();

@@ -78,6 +78,17 @@ impl Fetch {
         }
     }
 
+    /// The last segment that begins at or before `at`.
+    pub(super) fn last_before(&self, at: u64) -> Result<Option<(u64, Option<SegmentHead>)>, Fault> {
+        match self.heads.range(..=(at, u32::MAX))?.next_back() {
+            Some(entry) => {
+                let first = entry?.0.value().0;
+                Ok(Some((first, self.head(first)?)))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The first sequence number of the segment after the one that begins at `first`.
     pub(super) fn after(&self, first: u64) -> Result<Option<u64>, Fault> {
         match self.heads.range((first.saturating_add(1), 0)..)?.next() {

@@ -80,6 +80,11 @@ impl Index {
         self.segments.get(&first).map_or(0, cost)
     }
 
+    /// Events in the segment at `first`.
+    pub(super) fn events_of(&self, first: u64) -> u64 {
+        self.segments.get(&first).map_or(0, |head| head.events.into())
+    }
+
     /// Text in segments that are not sealed, and how many those are.
     pub(super) fn fresh(&self) -> (u64, u32) {
         (self.fresh_raw, self.fresh)

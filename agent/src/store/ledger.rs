@@ -94,6 +94,8 @@ pub struct SinkRecord {
     pub since: u64,
     /// The next event that it has not acknowledged.
     pub cursor: u64,
+    /// Events that it was handed beside the sequence, before the file could be opened.
+    pub apart: u64,
     /// Events acknowledged by the other side.
     pub delivered: u64,
     /// Bytes of them, as they were sent.
@@ -122,6 +124,35 @@ impl SinkRecord {
     /// Counts what became of the events before `upto`.
     pub(super) fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
         self.cursor = self.cursor.max(upto);
+        self.count(delivered);
+    }
+
+    /// Counts what became of events beside the sequence.
+    pub(super) fn acknowledge_apart(&mut self, delivered: &Delivered) {
+        let rejected: u64 = delivered.rejected.iter().map(|(_, events)| events).sum();
+        self.apart += delivered.events + delivered.filtered + delivered.sampled + rejected;
+        self.count(delivered);
+    }
+
+    /// Takes over what was counted before the file could be opened; `lost` events were never handed out.
+    pub(super) fn add_apart(&mut self, other: &Self, lost: u64) {
+        self.apart += other.cursor - other.since + other.apart + lost;
+        self.delivered += other.delivered;
+        self.bytes += other.bytes;
+        self.filtered += other.filtered;
+        self.sampled += other.sampled;
+        for (reason, events) in &other.rejected {
+            *self.rejected.entry(reason.clone()).or_default() += events;
+        }
+        for (reason, events) in &other.expired {
+            *self.expired.entry(reason.clone()).or_default() += events;
+        }
+        if lost > 0 {
+            *self.expired.entry(STORE_UNAVAILABLE.to_owned()).or_default() += lost;
+        }
+    }
+
+    fn count(&mut self, delivered: &Delivered) {
         self.delivered += delivered.events;
         self.bytes += delivered.bytes;
         self.filtered += delivered.filtered;
@@ -150,7 +181,7 @@ impl SinkRecord {
     pub fn balances(&self) -> bool {
         let rejected: u64 = self.rejected.values().sum();
         let expired: u64 = self.expired.values().sum();
-        self.cursor - self.since
+        self.cursor - self.since + self.apart
             == self.delivered + self.filtered + self.sampled + rejected + expired
     }
 }

@@ -17,8 +17,7 @@
 //! | [`ledger`] | what became of every line |
 //! | [`tables`] | the layout |
 
-#![expect(dead_code, reason = "readers and the full disk come next")]
-
+mod audit;
 mod backend;
 pub mod block;
 mod changes;
@@ -27,12 +26,15 @@ mod disk;
 mod error;
 mod feed;
 mod fetch;
+mod heal;
 mod index;
 mod ledger;
 mod names;
 mod open;
 mod options;
+mod reader;
 mod records;
+mod recover;
 mod retention;
 mod seal;
 mod segment;
@@ -45,7 +47,9 @@ mod writer;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+pub use audit::{Audit, FileAudit, SinkAudit, StreamAudit, Verification};
 pub use backend::MakeBackend;
 pub use error::Fault;
 pub use feed::{Feed, Next, Portion};
@@ -53,6 +57,7 @@ pub use ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord, S
 pub use names::KnownTemplate;
 pub use open::Recovered;
 pub use options::{Options, WhenFull};
+pub use reader::{Hit, Query, Reader};
 
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};
@@ -74,7 +79,7 @@ impl Store {
     /// # Errors
     /// Where the file is of a later version, which another directory or the newer agent helps against.
     pub fn open(options: Options) -> Result<(Self, Recovered), Fault> {
-        let opened = open::open(&options);
+        let opened = open_once_free(&options);
         let shared = Shared::new(options);
         let mut recovered = Recovered::default();
         let mut kept = Kept::default();
@@ -91,6 +96,7 @@ impl Store {
                         index: loaded.index,
                         ended: loaded.ended,
                     };
+                    state.loaded = true;
                     state.next = loaded.next;
                     state.oldest = loaded.oldest;
                     for (name, record) in loaded.sinks {
@@ -114,10 +120,31 @@ impl Store {
         Ok((store, recovered))
     }
 
+    /// A reader of what is stored.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
     /// The events for the sink `name`, from the first that it has not acknowledged; for a new one from now on.
     #[must_use]
     pub fn feed(&self, name: &str) -> Feed {
         Feed::new(Arc::clone(&self.shared), name)
+    }
+}
+
+/// Opens the file; one that another process has open may be let go of soon, as at a restart.
+fn open_once_free(options: &Options) -> Result<(disk::Disk, open::Loaded), Fault> {
+    let deadline = Instant::now() + options.wait_for_lock;
+    loop {
+        match open::open(options, None) {
+            Err(Fault::Busy) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
     }
 }
 

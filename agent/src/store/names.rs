@@ -130,9 +130,17 @@ impl Names {
         Some(Arc::clone(text))
     }
 
-    /// The number of the template with this id.
-    pub(super) fn template_of(&self, id: TemplateId) -> Option<u32> {
-        self.template_numbers.get(&id.0).copied()
+    /// The numbers of the templates with these ids and of all that became part of one of them, ascending.
+    pub(super) fn templates_within(&self, ids: &[TemplateId]) -> Vec<u32> {
+        (0..clamp(self.templates.len()))
+            .filter(|number| {
+                let own = self.template_text(*number).map(|text| text.id);
+                own.is_some_and(|own| ids.contains(&own))
+                    || self
+                        .last_successor(*number)
+                        .is_some_and(|last| ids.contains(&last))
+            })
+            .collect()
     }
 
     /// What the file says of a template.

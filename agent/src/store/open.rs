@@ -1,20 +1,19 @@
 //! Opening the file: its layout is checked, what it knows is taken up, and what is damaged is set aside.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::path::Path;
 
 use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
-use tracing::info;
 
 use super::disk::{Disk, FILE};
 use super::error::Fault;
+use super::heal::heal;
 use super::index::Index;
 use super::ledger::{SinkRecord, StreamLedger};
 use super::names::{KnownTemplate, Names};
 use super::options::Options;
 use super::records::cursor_of;
-use super::retention::gone;
-use super::state::Shared;
+use super::retention::{gone, number};
 use super::tables::{
     BODIES, BlockHead, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
     NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, from_bytes,
@@ -48,37 +47,33 @@ pub(super) struct Loaded {
     pub(super) notes: Vec<String>,
 }
 
-/// Opens the file of `options`, or makes it.
-pub(super) fn open(options: &Options) -> Result<(Disk, Loaded), Fault> {
+/// Opens the file of `options`, or makes it. What is damaged beyond use is set aside, and what can be read of it goes into
+/// a new file.
+///
+/// With `damaged` the file is known to be beyond use, in these words.
+pub(super) fn open(options: &Options, damaged: Option<String>) -> Result<(Disk, Loaded), Fault> {
     let directory = options.directory.as_ref().ok_or(Fault::Off)?;
     std::fs::create_dir_all(directory)?;
-    let disk = Disk::open(options, &directory.join(FILE))?;
+    let path = directory.join(FILE);
+    if let Some(why) = damaged {
+        return heal(options, directory, &why);
+    }
+    match open_sound(options, &path) {
+        Err(Fault::Damaged(why)) => heal(options, directory, &why),
+        result => result,
+    }
+}
+
+/// Opens the file at `path`, or makes it.
+pub(super) fn open_sound(options: &Options, path: &Path) -> Result<(Disk, Loaded), Fault> {
+    let disk = Disk::open(options, path)?;
     prepare(&disk)?;
     let loaded = disk.read(load)?;
     Ok((disk, loaded))
 }
 
-/// Opens the file again after it could not be written. What is in memory is the truth; the file is behind it.
-pub(super) fn reopen(shared: &Shared) -> Result<(), Fault> {
-    let (disk, loaded) = open(&shared.options)?;
-    let mut names = shared.names.write().unwrap_or_else(PoisonError::into_inner);
-    if loaded.next == 0 {
-        names.touch_all();
-    }
-    drop(names);
-    let mut state = shared.lock();
-    state.unavailable = None;
-    for sink in state.sinks.values_mut() {
-        sink.dirty = true;
-    }
-    drop(state);
-    shared.set_disk(Some(std::sync::Arc::new(disk)));
-    info!("the store can be written again");
-    Ok(())
-}
-
 /// Makes the tables of a new file, and refuses a file of a later version.
-fn prepare(disk: &Disk) -> Result<(), Fault> {
+pub(super) fn prepare(disk: &Disk) -> Result<(), Fault> {
     let layout = disk.read(|transaction| match transaction.open_table(META) {
         Ok(table) => Ok(table
             .get(META_LAYOUT)?
@@ -114,6 +109,15 @@ fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
 fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
     let mut loaded = Loaded::default();
     load_names(transaction, &mut loaded)?;
+    load_streams(transaction, &mut loaded)?;
+    load_cursors(transaction, &mut loaded)?;
+    load_sinks(transaction, &mut loaded)?;
+    load_index(transaction, &mut loaded)?;
+    Ok(loaded)
+}
+
+/// Takes up where the streams stood.
+pub(super) fn load_cursors(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
     for entry in transaction.open_table(CURSORS)?.iter()? {
         let (number, record) = entry?;
         let cursor = loaded.names.stream(number.value()).and_then(|stream| {
@@ -128,6 +132,12 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
             None => loaded.note("a cursor", number.value()),
         }
     }
+    Ok(())
+}
+
+/// Takes up what became of the lines, and what the sinks have acknowledged.
+pub(super) fn load_sinks(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+    loaded.gone = gone(transaction)?;
     for entry in transaction.open_table(LEDGER)?.iter()? {
         let (number, record) = entry?;
         match from_bytes(record.value()) {
@@ -146,23 +156,17 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
             None => loaded.note("the cursor of sink", name.value()),
         }
     }
-    let next = transaction
-        .open_table(META)?
-        .get(META_NEXT)?
-        .and_then(|bytes| bytes.value().try_into().ok().map(u64::from_le_bytes))
-        .unwrap_or(0);
-    loaded.gone = gone(transaction)?;
+    let next = number(&transaction.open_table(META)?, META_NEXT)?;
     loaded.next = loaded
         .sinks
         .values()
         .map(|sink| sink.cursor)
-        .fold(next, u64::max);
-    load_index(transaction, &mut loaded)?;
-    Ok(loaded)
+        .fold(next.max(loaded.next), u64::max);
+    Ok(())
 }
 
 /// Takes up which segments there are.
-fn load_index(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+pub(super) fn load_index(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
     let mut segment: Option<(u64, SegmentHead, Vec<BlockHead>)> = None;
     for entry in transaction.open_table(HEADS)?.iter()? {
         let (key, record) = entry?;
@@ -199,7 +203,8 @@ fn load_index(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), 
     Ok(())
 }
 
-fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+/// Takes up templates, categories and rules.
+pub(super) fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
     for entry in transaction.open_table(TEMPLATES)?.iter()? {
         let (number, record) = entry?;
         let known = from_bytes(record.value())
@@ -222,6 +227,11 @@ fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), 
             _ => loaded.names.adopt_rule(number, name.value()),
         }
     }
+    Ok(())
+}
+
+/// Takes up the streams.
+pub(super) fn load_streams(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
     for entry in transaction.open_table(STREAMS)?.iter()? {
         let (number, record) = entry?;
         match from_bytes::<StreamRecord>(record.value()).and_then(StreamRecord::into_info) {

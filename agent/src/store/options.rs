@@ -55,6 +55,8 @@ pub struct Options {
     pub drain: Duration,
     /// A store that cannot write is tried again after so long, then less and less often up to 30 times as long.
     pub retry_after: Duration,
+    /// A file that another process has open is waited for so long at the start.
+    pub wait_for_lock: Duration,
     /// What the file is read and written through; other than the default only where faults are to be seen.
     pub backend: MakeBackend,
 }
@@ -77,6 +79,7 @@ impl Options {
             sinks: Vec::new(),
             drain: Duration::from_secs(10),
             retry_after: Duration::from_secs(1),
+            wait_for_lock: Duration::from_secs(5),
             backend: MakeBackend::default(),
         }
     }

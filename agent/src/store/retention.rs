@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::PoisonError;
 
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 
 use super::disk::Disk;
 use super::error::Fault;
@@ -11,7 +11,7 @@ use super::ledger::{RETENTION, StreamLedger};
 use super::options::WhenFull;
 use super::seal::nanos;
 use super::segment::Segment;
-use super::tables::{CURSORS, LEDGER, META, META_GONE, META_NEXT, STREAMS, from_bytes, to_bytes};
+use super::tables::{CURSORS, LEDGER, META, META_DELETED, META_GONE, META_NEXT, STREAMS, from_bytes, to_bytes};
 use super::writer::Writer;
 
 /// At most so many segments go in one transaction.
@@ -66,8 +66,7 @@ impl Writer {
         let max = self.shared.options.max_bytes;
         let used = std::fs::metadata(disk.path()).map_or(0, |file| file.blocks() * 512);
         let reserve = (max / 16).max(512 << 10) + used.saturating_sub(max);
-        let fits = max.saturating_sub(reserve).max(max / 4);
-        self.shared.cap().map_or(fits, |cap| fits.min(cap))
+        max.saturating_sub(reserve).max(max / 4)
     }
 
     /// Takes segments out of the file, the oldest of all.
@@ -82,11 +81,14 @@ impl Writer {
             .map(|(first, _)| first)
             .find(|first| first > last)
             .unwrap_or(next);
+        let events: u64 = going.iter().map(|first| self.index.events_of(*first)).sum();
         let gone = self.streams_gone(oldest);
         disk.write(|transaction| {
             Segment::remove(transaction, *first, *last)?;
             let mut meta = transaction.open_table(META)?;
             meta.insert(META_NEXT, next.to_le_bytes().as_slice())?;
+            let deleted = number(&meta, META_DELETED)? + events;
+            meta.insert(META_DELETED, deleted.to_le_bytes().as_slice())?;
             drop(meta);
             self.forget_in(transaction, &gone)
         })?;
@@ -154,6 +156,16 @@ impl Writer {
         meta.insert(META_GONE, to_bytes(&sum).as_slice())?;
         Ok(())
     }
+}
+
+/// A number of the meta table; 0 where it is not there.
+pub(super) fn number(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    key: &str,
+) -> Result<u64, Fault> {
+    let record = meta.get(key)?;
+    let bytes = record.and_then(|bytes| bytes.value().try_into().ok());
+    Ok(bytes.map_or(0, u64::from_le_bytes))
 }
 
 /// The sum over streams that are no longer known one by one.

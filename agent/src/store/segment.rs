@@ -49,6 +49,13 @@ impl Segment {
                 .iter()
                 .filter_map(|index| seqs.get(*index as usize).copied())
                 .collect();
+            let starts = picked
+                .iter()
+                .filter_map(|index| Some(batch.events.get(*index as usize)?.start));
+            let starts = (
+                starts.clone().min().unwrap_or_default(),
+                starts.max().unwrap_or_default(),
+            );
             let offset = self.body.len();
             let summary = block::encode(batch, &picked, &seqs, names, &mut self.body);
             let bytes = self.body.get(offset..).unwrap_or_default();
@@ -64,6 +71,7 @@ impl Segment {
                 unclassified: summary.unclassified,
                 categories: summary.categories,
                 templates: summary.templates,
+                starts,
                 raw: summary.raw_bytes,
                 offset: offset as u64,
                 len: clamp(bytes.len()),
@@ -73,6 +81,7 @@ impl Segment {
         }
         self.head = SegmentHead {
             count: span,
+            events: clamp(batch.events.len()),
             blocks: clamp(self.blocks.len()),
             sealed,
             written,

@@ -1,7 +1,6 @@
 //! What the writer, the feeds and the readers share: the newest events, who has acknowledged what, and the file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::disk::Disk;
@@ -29,8 +28,6 @@ pub(super) struct Shared {
     disk: RwLock<Option<Arc<Disk>>>,
     /// What was found damaged by whoever read it, for the writer to mark.
     damage: Mutex<BTreeSet<Damage>>,
-    /// On a full disk: so much may be stored, which is what was there; 0 for no such bound.
-    cap: AtomicU64,
 }
 
 /// The part under one lock; nobody holds it while reading or writing the file.
@@ -56,6 +53,10 @@ pub(super) struct State {
     pub(super) ended: bool,
     /// First and end of stretches of events that went by without being stored.
     not_stored: Vec<(u64, u64)>,
+    /// Counts how often the sequence numbers began anew, because the file was opened only after the first events.
+    pub(super) epoch: u64,
+    /// What the file knows has been taken up.
+    pub(super) loaded: bool,
     /// Why nothing can be written at this time.
     pub(super) unavailable: Option<String>,
 }
@@ -143,10 +144,20 @@ impl Sink {
 
     /// Counts what became of the events before `upto`.
     pub(super) fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
+        if upto <= self.record.cursor {
+            // Of numbers that do not count any more.
+            return self.acknowledge_apart(delivered);
+        }
         self.record.acknowledge(upto, delivered);
         self.at = self.at.max(self.record.cursor);
         self.dirty = true;
         self.settle_skips();
+    }
+
+    /// Counts what became of events that were handed out before the sequence numbers began anew.
+    pub(super) fn acknowledge_apart(&mut self, delivered: &Delivered) {
+        self.record.acknowledge_apart(delivered);
+        self.dirty = true;
     }
 
     /// Nothing is on its way: hands out again what was not acknowledged.
@@ -181,7 +192,6 @@ impl Shared {
             names: RwLock::default(),
             disk: RwLock::default(),
             damage: Mutex::default(),
-            cap: AtomicU64::new(0),
         }
     }
 
@@ -200,16 +210,6 @@ impl Shared {
     /// What was found damaged since the last time this was asked.
     pub(super) fn take_damage(&self) -> BTreeSet<Damage> {
         std::mem::take(&mut *self.damage.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// How much may be stored while the disk is full.
-    pub(super) fn cap(&self) -> Option<u64> {
-        Some(self.cap.load(Ordering::Relaxed)).filter(|cap| *cap > 0)
-    }
-
-    /// The disk is full, or is not any more.
-    pub(super) fn set_cap(&self, cap: Option<u64>) {
-        self.cap.store(cap.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -258,6 +258,35 @@ impl State {
         let after = self.window.partition_point(|portion| portion.first <= seq);
         let portion = self.window.get(after.checked_sub(1)?)?;
         (seq < portion.end()).then_some(portion)
+    }
+
+    /// The file could be opened only now: its sequence numbers are the ones that count. What the sinks were not handed yet
+    /// is lost to them.
+    pub(super) fn begin_anew(
+        &mut self,
+        next: u64,
+        oldest: u64,
+        mut records: BTreeMap<String, SinkRecord>,
+    ) {
+        let names: BTreeSet<String> = self.sinks.keys().chain(records.keys()).cloned().collect();
+        for name in names {
+            let mut record = records
+                .remove(&name)
+                .unwrap_or_else(|| SinkRecord::new(next));
+            if let Some(sink) = self.sinks.get_mut(&name) {
+                record.add_apart(&sink.record, self.next.saturating_sub(sink.at));
+                let (owed, fed) = (sink.owed, sink.fed);
+                *sink = Sink::new(record, false);
+                (sink.owed, sink.fed) = (owed, fed);
+            } else {
+                self.sinks.insert(name, Sink::new(record, true));
+            }
+        }
+        self.window.clear();
+        self.window_bytes = 0;
+        self.not_stored.clear();
+        (self.next, self.oldest) = (next, oldest);
+        self.epoch += 1;
     }
 
     /// The sink of this name, made where it is new: it is owed events from `next` on.

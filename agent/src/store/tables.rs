@@ -17,6 +17,8 @@ pub(super) const META_LAYOUT: &str = "layout";
 /// The sequence number of the next event, as 8 little-endian bytes; segments may be further, because it is written
 /// only where events go away.
 pub(super) const META_NEXT: &str = "next";
+/// Events that went away with their segments, as 8 little-endian bytes.
+pub(super) const META_DELETED: &str = "deleted";
 /// Sums over streams that are no longer known one by one: a [`StreamLedger`](super::ledger::StreamLedger).
 pub(super) const META_GONE: &str = "gone";
 
@@ -53,6 +55,8 @@ pub(super) const PIECE: usize = 4096 - 4 - 4 - 12;
 pub(super) struct SegmentHead {
     /// How many sequence numbers: that many events, unless some were damaged.
     pub(super) count: u32,
+    /// How many events.
+    pub(super) events: u32,
     /// How many blocks.
     pub(super) blocks: u32,
     /// Merged, or big enough when it was committed.
@@ -88,6 +92,8 @@ pub(super) struct BlockHead {
     pub(super) categories: Vec<u16>,
     /// The numbers of the templates, ascending.
     pub(super) templates: Vec<u32>,
+    /// The least and the greatest position of an event in its stream.
+    pub(super) starts: (u64, u64),
     /// Bytes of text.
     pub(super) raw: u64,
     /// Where it begins in the segment's bytes.

@@ -12,8 +12,8 @@ use super::feed::Portion;
 use super::index::Index;
 use super::ledger::{STORE_UNAVAILABLE, StreamLedger};
 use super::names::Names;
-use super::open;
 use super::records::cursor_record;
+use super::recover::Retry;
 use super::segment::Segment;
 use super::state::Shared;
 use super::tables::to_bytes;
@@ -57,7 +57,11 @@ pub(super) struct Writer {
     stuck: bool,
     spare: Vec<Batch>,
     pub(super) segment: Segment,
-    retry: Retry,
+    pub(super) retry: Retry,
+    /// The last commit, reported as failed: the file may hold it all the same.
+    pub(super) doubt: Option<(u64, Vec<Counted>)>,
+    /// The file is to be set aside, and why.
+    pub(super) damaged_file: Option<String>,
     /// When the last commit was.
     committed: Instant,
 }
@@ -74,24 +78,12 @@ pub(super) struct Kept {
     pub(super) ended: BTreeMap<u32, i64>,
 }
 
-/// When a store that cannot write is tried again.
-#[derive(Debug)]
-struct Retry {
-    first: Duration,
-    wait: Duration,
-    at: Option<Instant>,
-}
-
-impl Retry {
-    fn failed(&mut self) {
-        self.at = Some(Instant::now() + self.wait);
-        self.wait = (self.wait * 2).min(self.first * 30);
-    }
-
-    fn succeeded(&mut self) {
-        self.wait = self.first;
-        self.at = None;
-    }
+/// What a batch holds of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub(super) stream: u32,
+    pub(super) events: u64,
+    pub(super) lines: u64,
 }
 
 /// What there is to do.
@@ -151,11 +143,9 @@ impl Writer {
             stuck: false,
             spare: Vec::new(),
             segment: Segment::default(),
-            retry: Retry {
-                first,
-                wait: first,
-                at: None,
-            },
+            retry: Retry::new(first),
+            doubt: None,
+            damaged_file: None,
             committed: Instant::now(),
         }
     }
@@ -272,25 +262,64 @@ impl Writer {
         let first = self.shared.lock().next;
         self.try_again();
         let counted = self.count();
-        let stored = match self.shared.disk() {
-            None => false,
-            Some(disk) => match self.store(&disk, first, now) {
-                Ok(()) => true,
-                Err(fault) => {
-                    self.unavailable(&fault);
-                    false
-                }
-            },
-        };
+        let stored = self.store_or_reopen(first, now);
         if !stored {
             self.not_stored(&counted);
+            if !self.pending.events.is_empty() && self.doubt.is_none() {
+                self.doubt = Some((first, counted));
+            }
         }
         self.publish(first, stored);
         self.committed = Instant::now();
         if let Some(disk) = self.shared.disk()
             && let Err(fault) = self.tidy(&disk, now)
         {
-            self.unavailable(&fault);
+            drop(disk);
+            self.close_file(&fault);
+            if let Err(fault) = self.reopen() {
+                self.unavailable(&fault);
+            }
+        }
+    }
+
+    /// Stores what is pending; where that fails once the file is opened anew, because a fault may have passed, and because a
+    /// commit that failed may be in the file all the same.
+    fn store_or_reopen(&mut self, first: u64, now: i64) -> bool {
+        let Some(disk) = self.shared.disk() else {
+            return false;
+        };
+        let Err(fault) = self.store(&disk, first, now) else {
+            return true;
+        };
+        drop(disk);
+        tracing::warn!(%fault, "a commit has failed; the store's file is opened again");
+        self.close_file(&fault);
+        let again = self.reopen().and_then(|()| {
+            if !self.pending.events.is_empty() && self.index.sealed(first).is_some() {
+                // The failed commit is there, with its cursors.
+                self.cursors.clear();
+                return Ok(());
+            }
+            match self.shared.disk() {
+                Some(disk) => self.store(&disk, first, now),
+                None => Err(Fault::Off),
+            }
+        });
+        match again {
+            Ok(()) => true,
+            Err(fault) => {
+                self.close_file(&fault);
+                self.unavailable(&fault);
+                false
+            }
+        }
+    }
+
+    /// Lets go of the file after a fault.
+    fn close_file(&mut self, fault: &Fault) {
+        self.shared.set_disk(None);
+        if let Fault::Damaged(why) = fault {
+            self.damaged_file = Some(why.clone());
         }
     }
 
@@ -307,24 +336,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Where the file could not be written: opens it anew once it is time.
-    fn try_again(&mut self) {
-        if self.shared.disk().is_some() || self.retry.at.is_some_and(|at| Instant::now() < at) {
-            return;
-        }
-        match open::reopen(&self.shared) {
-            Ok(()) => {
-                let ledger = self.ledger.keys().copied();
-                self.touched.extend(ledger);
-                self.retry.succeeded();
-                self.say_health();
-            }
-            Err(fault) => self.unavailable(&fault),
-        }
-    }
-
     /// Events and lines per stream of the batch, and what the cursors have counted.
-    fn count(&mut self) -> Vec<(u32, u64, u64)> {
+    fn count(&mut self) -> Vec<Counted> {
         let mut names = self
             .shared
             .names
@@ -362,34 +375,38 @@ impl Writer {
         for cursor in self.cursors.values_mut() {
             cursor.tally = crate::flow::Tally::default();
         }
-        let counted: Vec<(u32, u64, u64)> = self
+        let counted: Vec<Counted> = self
             .pending
             .streams()
             .iter()
             .zip(by_stream)
-            .map(|(stream, (events, lines))| (names.stream_number(stream), events, lines))
+            .map(|(stream, (events, lines))| Counted {
+                stream: names.stream_number(stream),
+                events,
+                lines,
+            })
             .collect();
-        for (number, events, lines) in &counted {
-            let ledger = self.ledger.entry(*number).or_default();
-            ledger.stored += events;
-            ledger.stored_lines += lines;
-            self.touched.insert(*number);
+        for count in &counted {
+            let ledger = self.ledger.entry(count.stream).or_default();
+            ledger.stored += count.events;
+            ledger.stored_lines += count.lines;
+            self.touched.insert(count.stream);
         }
         counted
     }
 
     /// The events were counted as stored, and are not.
-    fn not_stored(&mut self, counted: &[(u32, u64, u64)]) {
-        for (number, events, lines) in counted {
-            let ledger = self.ledger.entry(*number).or_default();
-            ledger.stored -= events;
-            ledger.stored_lines -= lines;
+    fn not_stored(&mut self, counted: &[Counted]) {
+        for count in counted {
+            let ledger = self.ledger.entry(count.stream).or_default();
+            ledger.stored -= count.events;
+            ledger.stored_lines -= count.lines;
             *ledger
                 .dropped
                 .entry(STORE_UNAVAILABLE.to_owned())
-                .or_default() += events;
-            ledger.dropped_lines += lines;
-            self.touched.insert(*number);
+                .or_default() += count.events;
+            ledger.dropped_lines += count.lines;
+            self.touched.insert(count.stream);
         }
     }
 
@@ -539,22 +556,6 @@ impl Writer {
                 portion.batch.clear();
                 self.spare.push(portion.batch);
             }
-        }
-    }
-
-    /// The file cannot be written: said once, tried again later.
-    fn unavailable(&mut self, fault: &Fault) {
-        self.retry.failed();
-        self.shared.set_disk(None);
-        let mut state = self.shared.lock();
-        let said = state.unavailable.replace(fault.to_string());
-        drop(state);
-        self.shared.durable.notify_all();
-        if said.as_deref() != Some(&fault.to_string()) {
-            if !matches!(fault, Fault::Off) {
-                tracing::error!(%fault, "the store cannot be written; events go on to the sinks and are not kept");
-            }
-            self.say_health();
         }
     }
 
