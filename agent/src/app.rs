@@ -65,17 +65,11 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .as_ref()
         .map(|telemetry| &telemetry.listener);
     let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
-    let (store, recovered) = open_store(config)?;
+    let (store, recovered) = open_store(config);
     let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
-    let keeper = store::spawn(
-        &store,
-        to_keep,
-        emptied,
-        Arc::clone(&metrics),
-        Arc::clone(&health),
-    )
-    .context("the store cannot be started")?;
+    let keeper = store::spawn(&store, to_keep, emptied, &metrics, Arc::clone(&health))
+        .context("the store cannot be started")?;
     let sinks = sink::spawn_all(
         &config.sinks,
         &store,
@@ -158,11 +152,11 @@ fn loaded(pack: &Pack) -> String {
     format!("{}: {} rules", pack.name, pack.rules().len())
 }
 
-/// Opens the store, whatever state its file is in; only one of a later version ends the start.
-fn open_store(config: &Checked) -> anyhow::Result<(Store, Recovered)> {
+/// Opens the store, whatever state its file is in.
+fn open_store(config: &Checked) -> (Store, Recovered) {
     let options = stores::options(config);
     let place = options.directory.clone();
-    let (store, recovered) = Store::open(options).context("store.directory")?;
+    let (store, recovered) = Store::open(options);
     if let Some(place) = place {
         info!(
             directory = %place.display(),
@@ -174,7 +168,7 @@ fn open_store(config: &Checked) -> anyhow::Result<(Store, Recovered)> {
     for note in &recovered.notes {
         warn!("store: {note}");
     }
-    Ok((store, recovered))
+    (store, recovered)
 }
 
 /// The flow goes on with the templates and streams of the runs before.

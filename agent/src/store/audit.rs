@@ -161,7 +161,8 @@ impl Reader {
         })?;
         audit.unavailable = self.shared.lock().unavailable.clone();
         audit.file.path = disk.path().to_owned();
-        audit.file.disk_bytes = std::fs::metadata(disk.path()).map_or(0, |file| file.blocks() * 512);
+        audit.file.disk_bytes =
+            std::fs::metadata(disk.path()).map_or(0, |file| file.blocks() * 512);
         Ok(audit)
     }
 
@@ -185,7 +186,9 @@ impl Reader {
             let mut next = fetch.locate(0)?;
             while let Some((first, head)) = next {
                 match head {
-                    Some(head) => self.verify_segment(&fetch, first, head, &mut found, &mut damage)?,
+                    Some(head) => {
+                        self.verify_segment(&fetch, first, head, &mut found, &mut damage)?
+                    }
                     None => {
                         found.problem(format!("the head of segment {first} is damaged"));
                         damage.push(Damage::Segment(first));

@@ -46,6 +46,7 @@ impl Writer {
                 Damage::File => {}
             }
             self.damaged += 1;
+            self.metrics.damaged.inc();
         }
         self.say_health();
         Ok(())

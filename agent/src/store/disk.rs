@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 
@@ -30,6 +31,23 @@ impl Disk {
             db,
             path: path.to_owned(),
         })
+    }
+
+    /// As [`open`](Self::open), and waits for at most `wait` for whoever has the file open.
+    pub(super) fn open_once_free(
+        options: &Options,
+        path: &Path,
+        wait: Duration,
+    ) -> Result<Self, Fault> {
+        let deadline = Instant::now() + wait;
+        loop {
+            match Self::open(options, path) {
+                Err(Fault::Busy) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Where the file lies.

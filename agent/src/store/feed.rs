@@ -212,8 +212,8 @@ impl Feed {
     }
 
     /// The other side has acknowledged all events before `upto`, or will never take them; `delivered` says what became
-    /// of those since the last call. Returns when that is durable, or at once where the store cannot write.
-    pub fn acknowledge(&mut self, upto: u64, delivered: &Delivered) {
+    /// of those since the last call. Returns true when that is durable, or false at once where the store cannot write.
+    pub fn acknowledge(&mut self, upto: u64, delivered: &Delivered) -> bool {
         let mut state = self.shared.lock();
         let next = state.next;
         let anew = state.epoch != self.epoch;
@@ -221,15 +221,18 @@ impl Feed {
         if anew {
             // These events had other numbers.
             sink.acknowledge_apart(delivered);
-            return;
+            return false;
         }
         sink.acknowledge(upto.min(next), delivered);
         let wanted = sink.record.cursor;
         self.shared.wake.notify_all();
-        while !state.ended
-            && state.unavailable.is_none()
-            && state.sink(&self.name, next).durable < wanted
-        {
+        loop {
+            if state.sink(&self.name, next).durable >= wanted {
+                return true;
+            }
+            if state.ended || state.unavailable.is_some() || state.epoch != self.epoch {
+                return false;
+            }
             state = self
                 .shared
                 .durable

@@ -38,7 +38,6 @@ pub(super) enum Damage {
 #[derive(Debug)]
 pub(super) struct Heads {
     pub(super) first: u64,
-    pub(super) head: SegmentHead,
     /// Number and head of every block that can be read.
     pub(super) blocks: Vec<(u32, BlockHead)>,
     /// The numbers of those that cannot.
@@ -112,7 +111,6 @@ impl Fetch {
     pub(super) fn blocks(&self, first: u64, head: SegmentHead) -> Result<Heads, Fault> {
         let mut heads = Heads {
             first,
-            head,
             blocks: Vec::new(),
             damaged: Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! A file that is damaged: it is set aside under another name, and what can be read of it goes into a new one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use redb::ReadTransaction;
 use tracing::{error, warn};
@@ -32,13 +33,14 @@ pub(super) fn heal(
     options: &Options,
     directory: &Path,
     why: &str,
+    wait: Duration,
 ) -> Result<(Disk, Loaded), Fault> {
     let path = directory.join(FILE);
     let aside = set_aside(directory, &path)?;
     error!(why, aside = %aside.display(), "the store's file is damaged; it is set aside, and what can be read of it is kept");
-    let (disk, _) = open_sound(options, &path)?;
+    let (disk, _) = open_sound(options, &path, wait)?;
     let mut loaded = Loaded::default();
-    let (copied, lost) = match Disk::open(options, &aside) {
+    let (copied, lost) = match Disk::open_once_free(options, &aside, wait) {
         Ok(old) => salvage(&old, &disk, &mut loaded)?,
         Err(fault) => {
             warn!(%fault, "nothing of the damaged file can be read");
@@ -138,11 +140,7 @@ fn salvage(old: &Disk, new: &Disk, loaded: &mut Loaded) -> Result<(u64, u64), Fa
 }
 
 /// A segment with its blocks' bytes as they are; blocks whose bytes are not what was written are marked.
-fn copy(
-    fetch: &Fetch,
-    first: u64,
-    head: &super::tables::SegmentHead,
-) -> Result<Segment, Fault> {
+fn copy(fetch: &Fetch, first: u64, head: &super::tables::SegmentHead) -> Result<Segment, Fault> {
     let heads = fetch.blocks(first, *head)?;
     let mut segment = Segment {
         first,
@@ -165,11 +163,7 @@ fn copy(
     Ok(segment)
 }
 
-fn write_segments(
-    disk: &Disk,
-    group: &mut Vec<Segment>,
-    index: &mut Index,
-) -> Result<(), Fault> {
+fn write_segments(disk: &Disk, group: &mut Vec<Segment>, index: &mut Index) -> Result<(), Fault> {
     disk.write(|transaction| {
         group
             .iter()
@@ -203,7 +197,11 @@ fn write_known(disk: &Disk, loaded: &mut Loaded) -> Result<(), Fault> {
         .iter()
         .map(|(name, sink)| (name.clone(), to_bytes(sink)))
         .collect();
-    let events: u64 = loaded.index.iter().map(|(_, head)| u64::from(head.events)).sum();
+    let events: u64 = loaded
+        .index
+        .iter()
+        .map(|(_, head)| u64::from(head.events))
+        .sum();
     let stored: u64 = loaded.ledger.values().map(|ledger| ledger.stored).sum();
     let deleted = (stored + loaded.gone.stored).saturating_sub(events);
     disk.write(|transaction| {

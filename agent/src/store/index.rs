@@ -82,7 +82,9 @@ impl Index {
 
     /// Events in the segment at `first`.
     pub(super) fn events_of(&self, first: u64) -> u64 {
-        self.segments.get(&first).map_or(0, |head| head.events.into())
+        self.segments
+            .get(&first)
+            .map_or(0, |head| head.events.into())
     }
 
     /// Text in segments that are not sealed, and how many those are.

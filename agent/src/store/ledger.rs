@@ -148,7 +148,10 @@ impl SinkRecord {
             *self.expired.entry(reason.clone()).or_default() += events;
         }
         if lost > 0 {
-            *self.expired.entry(STORE_UNAVAILABLE.to_owned()).or_default() += lost;
+            *self
+                .expired
+                .entry(STORE_UNAVAILABLE.to_owned())
+                .or_default() += lost;
         }
     }
 

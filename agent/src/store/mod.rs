@@ -17,6 +17,7 @@
 //! | [`ledger`] | what became of every line |
 //! | [`tables`] | the layout |
 
+mod account;
 mod audit;
 mod backend;
 pub mod block;
@@ -47,7 +48,6 @@ mod writer;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 pub use audit::{Audit, FileAudit, SinkAudit, StreamAudit, Verification};
 pub use backend::MakeBackend;
@@ -74,12 +74,11 @@ pub struct Store {
 
 impl Store {
     /// Opens the store of `options`, or makes it, and gives what it remembers. Where its file cannot be used the store
-    /// works without it, says so in the health, and tries again.
-    ///
-    /// # Errors
-    /// Where the file is of a later version, which another directory or the newer agent helps against.
-    pub fn open(options: Options) -> Result<(Self, Recovered), Fault> {
-        let opened = open_once_free(&options);
+    /// works without it, says so in the health, and tries again: a file of a later version, one that another process has
+    /// open, or a directory that cannot be written is no reason not to pass events on.
+    #[must_use]
+    pub fn open(options: Options) -> (Self, Recovered) {
+        let opened = open::open(&options, None, options.wait_for_lock);
         let shared = Shared::new(options);
         let mut recovered = Recovered::default();
         let mut kept = Kept::default();
@@ -105,7 +104,6 @@ impl Store {
                     *shared.names.write().unwrap_or_else(PoisonError::into_inner) = loaded.names;
                     shared.set_disk(Some(Arc::new(disk)));
                 }
-                Err(fault @ Fault::Newer { .. }) => return Err(fault),
                 Err(fault) => state.unavailable = Some(fault.to_string()),
             }
             let next = state.next;
@@ -117,7 +115,7 @@ impl Store {
             shared: Arc::new(shared),
             kept: Arc::new(Mutex::new(Some(kept))),
         };
-        Ok((store, recovered))
+        (store, recovered)
     }
 
     /// A reader of what is stored.
@@ -135,19 +133,6 @@ impl Store {
     }
 }
 
-/// Opens the file; one that another process has open may be let go of soon, as at a restart.
-fn open_once_free(options: &Options) -> Result<(disk::Disk, open::Loaded), Fault> {
-    let deadline = Instant::now() + options.wait_for_lock;
-    loop {
-        match open::open(options, None) {
-            Err(Fault::Busy) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
-        }
-    }
-}
-
 /// Starts the writer. It ends when the other side of `batches` is gone and every feed has been dropped after its end, or
 /// after [`Options::drain`]. Emptied batches go back through `used`.
 ///
@@ -157,7 +142,7 @@ pub fn spawn(
     store: &Store,
     batches: Receiver<Batch>,
     used: Sender<Batch>,
-    metrics: Arc<Metrics>,
+    metrics: &Metrics,
     health: Arc<Health>,
 ) -> std::io::Result<JoinHandle<()>> {
     let shared = Arc::clone(&store.shared);

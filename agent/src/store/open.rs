@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 
@@ -48,25 +49,33 @@ pub(super) struct Loaded {
 }
 
 /// Opens the file of `options`, or makes it. What is damaged beyond use is set aside, and what can be read of it goes into
-/// a new file.
+/// a new file. A file that somebody else has open is waited for for at most `wait`.
 ///
 /// With `damaged` the file is known to be beyond use, in these words.
-pub(super) fn open(options: &Options, damaged: Option<String>) -> Result<(Disk, Loaded), Fault> {
+pub(super) fn open(
+    options: &Options,
+    damaged: Option<String>,
+    wait: Duration,
+) -> Result<(Disk, Loaded), Fault> {
     let directory = options.directory.as_ref().ok_or(Fault::Off)?;
     std::fs::create_dir_all(directory)?;
     let path = directory.join(FILE);
     if let Some(why) = damaged {
-        return heal(options, directory, &why);
+        return heal(options, directory, &why, wait);
     }
-    match open_sound(options, &path) {
-        Err(Fault::Damaged(why)) => heal(options, directory, &why),
+    match open_sound(options, &path, wait) {
+        Err(Fault::Damaged(why)) => heal(options, directory, &why, wait),
         result => result,
     }
 }
 
 /// Opens the file at `path`, or makes it.
-pub(super) fn open_sound(options: &Options, path: &Path) -> Result<(Disk, Loaded), Fault> {
-    let disk = Disk::open(options, path)?;
+pub(super) fn open_sound(
+    options: &Options,
+    path: &Path,
+    wait: Duration,
+) -> Result<(Disk, Loaded), Fault> {
+    let disk = Disk::open_once_free(options, path, wait)?;
     prepare(&disk)?;
     let loaded = disk.read(load)?;
     Ok((disk, loaded))
@@ -117,7 +126,10 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded, Fault> {
 }
 
 /// Takes up where the streams stood.
-pub(super) fn load_cursors(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+pub(super) fn load_cursors(
+    transaction: &ReadTransaction,
+    loaded: &mut Loaded,
+) -> Result<(), Fault> {
     for entry in transaction.open_table(CURSORS)?.iter()? {
         let (number, record) = entry?;
         let cursor = loaded.names.stream(number.value()).and_then(|stream| {
@@ -231,7 +243,10 @@ pub(super) fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> 
 }
 
 /// Takes up the streams.
-pub(super) fn load_streams(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+pub(super) fn load_streams(
+    transaction: &ReadTransaction,
+    loaded: &mut Loaded,
+) -> Result<(), Fault> {
     for entry in transaction.open_table(STREAMS)?.iter()? {
         let (number, record) = entry?;
         match from_bytes::<StreamRecord>(record.value()).and_then(StreamRecord::into_info) {

@@ -79,7 +79,7 @@ impl Reader {
     pub fn open(directory: &Path) -> Result<(Self, Recovered), Fault> {
         let path = directory.join(FILE);
         std::fs::metadata(&path)?;
-        let (store, recovered) = Store::open(Options::new(Some(directory.to_owned())))?;
+        let (store, recovered) = Store::open(Options::new(Some(directory.to_owned())));
         let reader = store.reader();
         let unavailable = reader.shared.lock().unavailable.clone();
         match unavailable {

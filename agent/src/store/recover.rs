@@ -10,6 +10,9 @@ use super::ledger::STORE_UNAVAILABLE;
 use super::open::{self, Loaded};
 use super::writer::{Counted, Writer};
 
+/// Whoever still reads through the file's old handle is done after so long.
+const LET_GO: Duration = Duration::from_secs(2);
+
 /// When a store that cannot write is tried again.
 #[derive(Debug)]
 pub(super) struct Retry {
@@ -27,7 +30,7 @@ impl Retry {
         }
     }
 
-    fn failed(&mut self) {
+    pub(super) fn failed(&mut self) {
         self.at = Some(Instant::now() + self.wait);
         self.wait = (self.wait * 2).min(self.first * 30);
     }
@@ -46,6 +49,10 @@ impl Writer {
     /// The file cannot be written: said once, tried again later.
     pub(super) fn unavailable(&mut self, fault: &Fault) {
         self.retry.failed();
+        self.metrics
+            .failures
+            .with_label_values(&[fault.as_str()])
+            .inc();
         self.shared.set_disk(None);
         let words = fault.to_string();
         let said = self.shared.lock().unavailable.replace(words.clone());
@@ -71,7 +78,8 @@ impl Writer {
 
     /// Opens the file again.
     pub(super) fn reopen(&mut self) -> Result<(), Fault> {
-        let (disk, mut loaded) = open::open(&self.shared.options, self.damaged_file.take())?;
+        let damaged = self.damaged_file.take();
+        let (disk, mut loaded) = open::open(&self.shared.options, damaged, LET_GO)?;
         for note in &loaded.notes {
             warn!("store: {note}");
         }

@@ -11,7 +11,9 @@ use super::ledger::{RETENTION, StreamLedger};
 use super::options::WhenFull;
 use super::seal::nanos;
 use super::segment::Segment;
-use super::tables::{CURSORS, LEDGER, META, META_DELETED, META_GONE, META_NEXT, STREAMS, from_bytes, to_bytes};
+use super::tables::{
+    CURSORS, LEDGER, META, META_DELETED, META_GONE, META_NEXT, STREAMS, from_bytes, to_bytes,
+};
 use super::writer::Writer;
 
 /// At most so many segments go in one transaction.
@@ -65,6 +67,9 @@ impl Writer {
     fn room(&self, disk: &Disk) -> u64 {
         let max = self.shared.options.max_bytes;
         let used = std::fs::metadata(disk.path()).map_or(0, |file| file.blocks() * 512);
+        self.metrics
+            .bytes
+            .set(i64::try_from(used).unwrap_or(i64::MAX));
         let reserve = (max / 16).max(512 << 10) + used.saturating_sub(max);
         max.saturating_sub(reserve).max(max / 4)
     }
@@ -92,6 +97,7 @@ impl Writer {
             drop(meta);
             self.forget_in(transaction, &gone)
         })?;
+        self.metrics.deleted.inc_by(events);
         for first in going {
             self.index.remove(*first);
         }

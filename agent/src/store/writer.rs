@@ -10,7 +10,7 @@ use super::disk::Disk;
 use super::error::Fault;
 use super::feed::Portion;
 use super::index::Index;
-use super::ledger::{STORE_UNAVAILABLE, StreamLedger};
+use super::ledger::StreamLedger;
 use super::names::Names;
 use super::records::cursor_record;
 use super::recover::Retry;
@@ -18,7 +18,7 @@ use super::segment::Segment;
 use super::state::Shared;
 use super::tables::to_bytes;
 use crate::flow::{Batch, Cursor};
-use crate::telemetry::{Health, Metrics, clock};
+use crate::telemetry::{Health, Metrics, StoreMetrics, clock};
 
 /// Batches that wait for the writer.
 const INTAKE: usize = 2;
@@ -35,14 +35,14 @@ const BEHIND: Duration = Duration::from_millis(25);
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     used: Sender<Batch>,
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
+    pub(super) metrics: StoreMetrics,
+    pub(super) health: Arc<Health>,
     /// Events of the next commit.
-    pending: Batch,
+    pub(super) pending: Batch,
     /// When the first of them came.
     since: Option<Instant>,
     /// Cursors of the next commit, by stream id.
-    cursors: HashMap<String, Cursor>,
+    pub(super) cursors: HashMap<String, Cursor>,
     pub(super) ledger: BTreeMap<u32, StreamLedger>,
     /// Of them, those that are not in the file as they are here.
     pub(super) touched: BTreeSet<u32>,
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     /// Blocks found damaged in this run.
     pub(super) damaged: u64,
     /// There is no room, and nothing may go.
-    stuck: bool,
+    pub(super) stuck: bool,
     spare: Vec<Batch>,
     pub(super) segment: Segment,
     pub(super) retry: Retry,
@@ -120,7 +120,7 @@ impl Writer {
     pub(super) fn new(
         shared: Arc<Shared>,
         used: Sender<Batch>,
-        metrics: Arc<Metrics>,
+        metrics: &Metrics,
         health: Arc<Health>,
         kept: Kept,
     ) -> Self {
@@ -129,7 +129,7 @@ impl Writer {
             pending: Batch::new(Arc::default()),
             shared,
             used,
-            metrics,
+            metrics: metrics.store(),
             health,
             since: None,
             cursors: HashMap::new(),
@@ -153,6 +153,9 @@ impl Writer {
     /// Works until all batches are stored and the sinks have taken them, or their time is over.
     pub(super) fn run(mut self) {
         self.say_health();
+        if self.shared.disk().is_none() && self.shared.options.directory.is_some() {
+            self.retry.failed();
+        }
         loop {
             match self.wait() {
                 Work::Batch(batch) => self.take(*batch),
@@ -259,8 +262,8 @@ impl Writer {
     fn commit(&mut self) {
         self.since = None;
         let now = clock::now().0;
-        let first = self.shared.lock().next;
         self.try_again();
+        let first = self.shared.lock().next;
         let counted = self.count();
         let stored = self.store_or_reopen(first, now);
         if !stored {
@@ -336,80 +339,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Events and lines per stream of the batch, and what the cursors have counted.
-    fn count(&mut self) -> Vec<Counted> {
-        let mut names = self
-            .shared
-            .names
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut by_stream = vec![(0_u64, 0_u64); self.pending.streams().len()];
-        let mut by_template: HashMap<usize, (usize, u64)> = HashMap::new();
-        for (index, event) in self.pending.events.iter().enumerate() {
-            if let Some((events, lines)) = by_stream.get_mut(event.stream_index as usize) {
-                *events += 1;
-                *lines += u64::from(event.lines);
-            }
-            let seen = by_template.entry(event.template).or_insert((index, 0));
-            // The last one: a template may have merged while the batch was filled.
-            *seen = (index, seen.1 + 1);
-        }
-        let now = clock::now().0;
-        for (template, (index, count)) in by_template {
-            let event = self.pending.events.get(index);
-            if let Some(text) = event.and_then(|event| event.template_text.as_ref()) {
-                names.saw(Some(template), text, count, now);
-            }
-        }
-        for cursor in self.cursors.values() {
-            let number = names.stream_number(&cursor.stream);
-            let ledger = self.ledger.entry(number).or_default();
-            ledger.bytes += cursor.tally.bytes;
-            ledger.lines += cursor.tally.lines;
-            ledger.events += cursor.tally.events;
-            ledger.malformed += cursor.tally.malformed;
-            ledger.cut_bytes += cursor.tally.cut_bytes;
-            ledger.open_lines = cursor.open_lines;
-            self.touched.insert(number);
-        }
-        for cursor in self.cursors.values_mut() {
-            cursor.tally = crate::flow::Tally::default();
-        }
-        let counted: Vec<Counted> = self
-            .pending
-            .streams()
-            .iter()
-            .zip(by_stream)
-            .map(|(stream, (events, lines))| Counted {
-                stream: names.stream_number(stream),
-                events,
-                lines,
-            })
-            .collect();
-        for count in &counted {
-            let ledger = self.ledger.entry(count.stream).or_default();
-            ledger.stored += count.events;
-            ledger.stored_lines += count.lines;
-            self.touched.insert(count.stream);
-        }
-        counted
-    }
-
-    /// The events were counted as stored, and are not.
-    fn not_stored(&mut self, counted: &[Counted]) {
-        for count in counted {
-            let ledger = self.ledger.entry(count.stream).or_default();
-            ledger.stored -= count.events;
-            ledger.stored_lines -= count.lines;
-            *ledger
-                .dropped
-                .entry(STORE_UNAVAILABLE.to_owned())
-                .or_default() += count.events;
-            ledger.dropped_lines += count.lines;
-            self.touched.insert(count.stream);
-        }
-    }
-
     /// One transaction: events, names, cursors, ledger, acknowledgements.
     fn store(&mut self, disk: &Disk, first: u64, now: i64) -> Result<(), Fault> {
         let sealed = self.pending.bytes_len() as u64 >= self.shared.options.seal_bytes / 2;
@@ -463,6 +392,8 @@ impl Writer {
         drop(state);
         match written {
             Ok(()) => {
+                self.metrics.commits.inc();
+                self.metrics.stored.inc_by(self.pending.events.len() as u64);
                 self.touched.clear();
                 if !self.pending.events.is_empty() {
                     self.index
@@ -480,23 +411,6 @@ impl Writer {
                     .unwrap_or_else(PoisonError::into_inner)
                     .give_back(dirty);
                 Err(fault)
-            }
-        }
-    }
-
-    /// Remembers which streams have ended, and which go on all the same.
-    fn note_ends(&mut self, now: i64) {
-        let mut names = self
-            .shared
-            .names
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        for cursor in self.cursors.values() {
-            let number = names.stream_number(&cursor.stream);
-            if cursor.ended.is_some() {
-                self.ended.insert(number, now);
-            } else {
-                self.ended.remove(&number);
             }
         }
     }
@@ -556,23 +470,6 @@ impl Writer {
                 portion.batch.clear();
                 self.spare.push(portion.batch);
             }
-        }
-    }
-
-    pub(super) fn say_health(&self) {
-        let state = self.shared.lock();
-        match &state.unavailable {
-            Some(_) if self.shared.options.directory.is_none() => self.health.fine(
-                "store",
-                "switched off: events go on to the sinks and are not kept",
-            ),
-            Some(why) => self.health.broken(
-                "store",
-                format!("{why}; events go on to the sinks and are not kept, and it is tried again"),
-            ),
-            None => self
-                .health
-                .fine("store", "events are stored before they are passed on"),
         }
     }
 

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::sinks::{SinkMetrics, SinkVectors};
+use super::store::StoreMetrics;
 
 /// How a [`Reading`] moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Metrics {
     templates: IntGauge,
     template_overflow: IntCounter,
     sinks: SinkVectors,
+    store: StoreMetrics,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
     counters: Mutex<Vec<(Reading, IntCounter)>>,
@@ -127,6 +129,7 @@ impl Metrics {
                 "Events that shared the overflow template because the table was full.",
             )?,
             sinks: SinkVectors::new(&registry)?,
+            store: StoreMetrics::new(&registry)?,
             pack_reloads: vector(
                 "pack_reloads_total",
                 "Reloads of the pack by outcome.",
@@ -192,6 +195,12 @@ impl Metrics {
     pub fn templates(&self, count: usize, overflow: u64) {
         self.templates.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.template_overflow.inc_by(overflow);
+    }
+
+    /// What is counted of the store.
+    #[must_use]
+    pub fn store(&self) -> StoreMetrics {
+        self.store.clone()
     }
 
     /// The numbers of the sink of this name.

@@ -6,7 +6,9 @@ pub mod listener;
 pub mod log;
 pub mod metrics;
 mod sinks;
+mod store;
 
 pub use health::Health;
 pub use metrics::Metrics;
 pub use sinks::SinkMetrics;
+pub use store::StoreMetrics;

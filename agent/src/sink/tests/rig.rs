@@ -63,19 +63,13 @@ impl Rig {
             drain: drain + Duration::from_secs(1),
             ..Options::new(Some(directory.path().to_owned()))
         };
-        let (store, _) = Store::open(options).unwrap();
+        let (store, _) = Store::open(options);
         let (batches, to_store) = sync_channel(2);
         let (emptied, used) = channel();
         let health = Arc::new(Health::default());
         let metrics = Arc::new(Metrics::new(4, Vec::new()).unwrap());
-        let writer = store::spawn(
-            &store,
-            to_store,
-            emptied,
-            Arc::clone(&metrics),
-            Arc::clone(&health),
-        )
-        .unwrap();
+        let writer =
+            store::spawn(&store, to_store, emptied, &metrics, Arc::clone(&health)).unwrap();
         let shutdown = Shutdown::new();
         let sinks = sink::spawn_all(&sinks, &store, &shutdown, drain, &metrics, &health).unwrap();
         let pack = Pack::parse(PACK.as_bytes()).unwrap();

@@ -1,4 +1,8 @@
-//! The store through its public API, on real files.
+//! The store through its public API, on real files and on a disk that fails.
 
+mod faults;
+mod model;
+mod platter;
+mod read;
 mod rig;
 mod run;

@@ -72,6 +72,21 @@ impl Lines {
         id
     }
 
+    /// Lines that go on at these positions in their streams.
+    pub(super) fn from(offsets: &[u64]) -> Self {
+        let mut lines = Self::new(0);
+        for (index, offset) in offsets.iter().enumerate() {
+            let id = lines.open(&format!("stream-{index}"), index as u64, *offset);
+            lines.streams.push((id, *offset));
+        }
+        lines
+    }
+
+    /// How far each stream is.
+    pub(super) fn offsets(&self) -> Vec<u64> {
+        self.streams.iter().map(|(_, offset)| *offset).collect()
+    }
+
     /// A batch of the next lines, each for one stream.
     pub(super) fn batch<'a>(&mut self, lines: impl IntoIterator<Item = (usize, &'a str)>) -> Batch {
         let mut batch = Batch::new(self.flow.labels());
@@ -127,12 +142,13 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(options: Options) -> Self {
-        let (store, recovered) = Store::open(options).unwrap();
+        let (store, recovered) = Store::open(options);
         let (batches, to_store) = sync_channel(2);
         let (emptied, used) = channel();
         let health = Arc::new(Health::default());
         let metrics = Arc::new(Metrics::new(4, Vec::new()).unwrap());
-        let writer = store::spawn(&store, to_store, emptied, metrics, Arc::clone(&health)).unwrap();
+        let writer =
+            store::spawn(&store, to_store, emptied, &metrics, Arc::clone(&health)).unwrap();
         Self {
             store,
             recovered,
@@ -206,4 +222,25 @@ pub(super) fn texts_of(portion: &Portion, skip: usize) -> Vec<String> {
         .iter()
         .map(|event| String::from_utf8_lossy(portion.batch.get(event.text)).into_owned())
         .collect()
+}
+
+impl Running {
+    /// What the health says of the store.
+    pub(super) fn detail(&self) -> Option<(bool, String)> {
+        let report = self.health.report();
+        let store = report.components.get("store")?;
+        Some((store.ok, store.detail.clone()))
+    }
+
+    /// Waits until the health says what is wanted.
+    pub(super) fn wait_until(&self, wanted: impl Fn(bool, &str) -> bool) {
+        let deadline = std::time::Instant::now() + LONG;
+        while !self
+            .detail()
+            .is_some_and(|(ok, detail)| wanted(ok, &detail))
+        {
+            assert!(std::time::Instant::now() < deadline, "{:?}", self.detail());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }

@@ -1,0 +1,126 @@
+//! What the writer counts of a commit, and what it says of itself.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use super::ledger::STORE_UNAVAILABLE;
+use super::writer::{Counted, Writer};
+use crate::flow::Tally;
+use crate::telemetry::clock;
+
+impl Writer {
+    /// Events and lines per stream of the batch, and what the cursors have counted.
+    pub(super) fn count(&mut self) -> Vec<Counted> {
+        let mut names = self
+            .shared
+            .names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_stream = vec![(0_u64, 0_u64); self.pending.streams().len()];
+        let mut by_template: HashMap<usize, (usize, u64)> = HashMap::new();
+        for (index, event) in self.pending.events.iter().enumerate() {
+            if let Some((events, lines)) = by_stream.get_mut(event.stream_index as usize) {
+                *events += 1;
+                *lines += u64::from(event.lines);
+            }
+            let seen = by_template.entry(event.template).or_insert((index, 0));
+            // The last one: a template may have merged while the batch was filled.
+            *seen = (index, seen.1 + 1);
+        }
+        let now = clock::now().0;
+        for (template, (index, count)) in by_template {
+            let event = self.pending.events.get(index);
+            if let Some(text) = event.and_then(|event| event.template_text.as_ref()) {
+                names.saw(Some(template), text, count, now);
+            }
+        }
+        for cursor in self.cursors.values() {
+            let number = names.stream_number(&cursor.stream);
+            let ledger = self.ledger.entry(number).or_default();
+            ledger.bytes += cursor.tally.bytes;
+            ledger.lines += cursor.tally.lines;
+            ledger.events += cursor.tally.events;
+            ledger.malformed += cursor.tally.malformed;
+            ledger.cut_bytes += cursor.tally.cut_bytes;
+            ledger.open_lines = cursor.open_lines;
+            self.touched.insert(number);
+        }
+        for cursor in self.cursors.values_mut() {
+            cursor.tally = Tally::default();
+        }
+        let counted: Vec<Counted> = self
+            .pending
+            .streams()
+            .iter()
+            .zip(by_stream)
+            .map(|(stream, (events, lines))| Counted {
+                stream: names.stream_number(stream),
+                events,
+                lines,
+            })
+            .collect();
+        for count in &counted {
+            let ledger = self.ledger.entry(count.stream).or_default();
+            ledger.stored += count.events;
+            ledger.stored_lines += count.lines;
+            self.touched.insert(count.stream);
+        }
+        counted
+    }
+
+    /// The events were counted as stored, and are not.
+    pub(super) fn not_stored(&mut self, counted: &[Counted]) {
+        let events = counted.iter().map(|count| count.events).sum();
+        self.metrics
+            .dropped
+            .with_label_values(&[STORE_UNAVAILABLE])
+            .inc_by(events);
+        for count in counted {
+            let ledger = self.ledger.entry(count.stream).or_default();
+            ledger.stored -= count.events;
+            ledger.stored_lines -= count.lines;
+            *ledger
+                .dropped
+                .entry(STORE_UNAVAILABLE.to_owned())
+                .or_default() += count.events;
+            ledger.dropped_lines += count.lines;
+            self.touched.insert(count.stream);
+        }
+    }
+
+    /// Remembers which streams have ended, and which go on all the same.
+    pub(super) fn note_ends(&mut self, now: i64) {
+        let mut names = self
+            .shared
+            .names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for cursor in self.cursors.values() {
+            let number = names.stream_number(&cursor.stream);
+            if cursor.ended.is_some() {
+                self.ended.insert(number, now);
+            } else {
+                self.ended.remove(&number);
+            }
+        }
+    }
+
+    /// Says in the health how the store is.
+    pub(super) fn say_health(&self) {
+        let state = self.shared.lock();
+        self.metrics.up.set(i64::from(state.unavailable.is_none()));
+        match &state.unavailable {
+            Some(_) if self.shared.options.directory.is_none() => self.health.fine(
+                "store",
+                "switched off: events go on to the sinks and are not kept",
+            ),
+            Some(why) => self.health.broken(
+                "store",
+                format!("{why}; events go on to the sinks and are not kept, and it is tried again"),
+            ),
+            None => self
+                .health
+                .fine("store", "events are stored before they are passed on"),
+        }
+    }
+}
