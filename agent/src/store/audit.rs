@@ -187,7 +187,7 @@ impl Reader {
             while let Some((first, head)) = next {
                 match head {
                     Some(head) => {
-                        self.verify_segment(&fetch, first, head, &mut found, &mut damage)?
+                        self.verify_segment(&fetch, first, head, &mut found, &mut damage)?;
                     }
                     None => {
                         found.problem(format!("the head of segment {first} is damaged"));

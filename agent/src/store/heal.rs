@@ -69,7 +69,7 @@ fn set_aside(directory: &Path, path: &Path) -> Result<PathBuf, Fault> {
     logline::time::Timestamp(seconds * 1_000_000_000).write_rfc3339(&mut time);
     let time: String = String::from_utf8_lossy(&time)
         .chars()
-        .filter(|character| character.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .collect();
     let mut older: Vec<PathBuf> = std::fs::read_dir(directory)?
         .filter_map(|entry| Some(entry.ok()?.path()))

@@ -55,6 +55,9 @@ pub struct Hit<'a> {
     pub event: &'a Labelled,
 }
 
+/// The first sequence number of a segment and the one after its last, and those of its events that are asked for.
+type Stretch = (u64, u64, Batch, Vec<u64>);
+
 /// Reads a store.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -248,7 +251,7 @@ impl Reader {
         &self,
         wanted: &Wanted<'_>,
         at: u64,
-    ) -> Result<Option<(u64, u64, Batch, Vec<u64>)>, Fault> {
+    ) -> Result<Option<Stretch>, Fault> {
         self.segment_where(wanted, at, |_| true)
     }
 
@@ -259,7 +262,7 @@ impl Reader {
         wanted: &Wanted<'_>,
         at: u64,
         only: impl Fn(&BlockHead) -> bool,
-    ) -> Result<Option<(u64, u64, Batch, Vec<u64>)>, Fault> {
+    ) -> Result<Option<Stretch>, Fault> {
         let disk = self.shared.disk().ok_or(Fault::Off)?;
         let mut damaged = Vec::new();
         let found = disk.read(|transaction| {

@@ -10,7 +10,7 @@ use logline::rules::{Pack, RuleSet};
 
 use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::source::files::{Identity, Marker};
-use crate::source::{Closed, Kind, Origin, SourceId};
+use crate::source::{Kind, Origin, SourceId};
 use crate::store::{self, Delivered, Feed, Next, Options, Portion, Recovered, Store};
 use crate::telemetry::{Health, Metrics};
 
@@ -117,16 +117,6 @@ impl Lines {
             })
             .collect();
         self.batch(lines.iter().map(|(stream, line)| (*stream, line.as_str())))
-    }
-
-    /// The end of a stream.
-    pub(super) fn close(&mut self, stream: usize, reason: Closed) -> Batch {
-        let mut batch = Batch::new(self.flow.labels());
-        self.flow
-            .close(self.streams[stream].0, reason, 0, &mut batch);
-        self.flow.mark(&mut batch);
-        self.flow.settle(&mut batch);
-        batch
     }
 }
 
