@@ -1,20 +1,20 @@
 //! The sinks as the engine takes them: every value in its own type, every default filled in.
 
+mod choice;
+mod client;
 mod protocols;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-use logline::level::Level;
-use logline::redact::{Detector, Detectors, OwnPattern, RedactOptions, Redactor};
-use logline::rules::did_you_mean;
+use client::on_loopback;
 
 use super::error::ConfigError;
 use super::raw;
-use super::raw::sinks::{CompressionName, Format, LevelName, SinkType};
+use super::raw::sinks::{CompressionName, Format, SinkType};
 
+pub use choice::{Filter, Names, Redact};
+pub use client::{Auth, Client, Proxy, Secret, Tls};
 pub use protocols::{Forward, Label, Loki, Otlp, Tag, TagField, TagPart};
 
 /// One sink.
@@ -94,50 +94,6 @@ pub enum Compression {
     Zstd(i32),
 }
 
-/// Which events go out.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// At least so severe.
-    pub min_level: Option<Level>,
-    /// Wanted and not wanted categories.
-    pub categories: Names,
-    /// Wanted and not wanted Kubernetes namespaces.
-    pub namespaces: Names,
-    /// Wanted and not wanted containers.
-    pub containers: Names,
-}
-
-/// Names that are wanted and names that are not, as globs.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
-    include: Option<GlobSet>,
-    exclude: Option<GlobSet>,
-}
-
-impl Names {
-    /// Whether a name is let through.
-    #[must_use]
-    pub fn admit(&self, name: &str) -> bool {
-        self.include.as_ref().is_none_or(|set| set.is_match(name))
-            && !self.exclude.as_ref().is_some_and(|set| set.is_match(name))
-    }
-
-    /// Whether every name is let through.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.include.is_none() && self.exclude.is_none()
-    }
-}
-
-/// What is masked before anything leaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redact {
-    /// Nothing.
-    Off,
-    /// What these find.
-    On(RedactOptions),
-}
-
 /// What is done after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -175,81 +131,6 @@ pub struct Http {
     pub client: Client,
     /// One array instead of one object a line.
     pub array: bool,
-}
-
-/// How HTTP requests are made; the same for every protocol over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// `http://` or `https://`.
-    pub url: String,
-    /// From the first byte sent to the last one received.
-    pub timeout: Duration,
-    /// Further headers.
-    pub headers: Vec<(String, Secret)>,
-    /// Who asks.
-    pub auth: Auth,
-    /// How the connection is protected.
-    pub tls: Tls,
-    /// Which way the request goes.
-    pub proxy: Proxy,
-}
-
-/// A value that is read when it is needed, so that a new one is found.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// Known.
-    Text(String),
-    /// The text of a file, without white space around it.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("Text(..)"),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
-    }
-}
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// Nobody in particular.
-    None,
-    /// Whoever has this token.
-    Bearer(Secret),
-    /// A user with a password.
-    Basic {
-        /// The name.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-}
-
-/// How a connection is protected.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM file with the authorities that are believed; none: the public ones.
-    pub ca_file: Option<PathBuf>,
-    /// PEM files of the client's certificate and key.
-    pub client: Option<(PathBuf, PathBuf)>,
-    /// The name that the server's certificate must hold; none: the URL's.
-    pub server_name: Option<String>,
-    /// The server's certificate is not looked at.
-    pub insecure: bool,
-}
-
-/// Which way a request goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proxy {
-    /// As `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
-    Environment,
-    /// Straight.
-    None,
-    /// Through this one.
-    Url(String),
 }
 
 /// Keys that every sink may have.
@@ -517,84 +398,6 @@ impl Place<'_> {
         })
     }
 
-    fn filter(&self, raw: Option<&raw::sinks::Filter>) -> Result<Filter, ConfigError> {
-        let raw = raw.cloned().unwrap_or_default();
-        let exclude = raw.exclude.unwrap_or_default();
-        let names = |key: &str, include: Option<Vec<String>>, exclude: Option<Vec<String>>| {
-            Ok(Names {
-                include: self.globs(&format!("filter.{key}"), include.as_deref())?,
-                exclude: self.globs(&format!("filter.exclude.{key}"), exclude.as_deref())?,
-            })
-        };
-        Ok(Filter {
-            min_level: raw
-                .min_level
-                .map(level)
-                .filter(|least| *least > Level::Trace),
-            categories: names("categories", raw.categories, exclude.categories)?,
-            namespaces: names("namespaces", raw.namespaces, exclude.namespaces)?,
-            containers: names("containers", raw.containers, exclude.containers)?,
-        })
-    }
-
-    fn globs(&self, key: &str, globs: Option<&[String]>) -> Result<Option<GlobSet>, ConfigError> {
-        let Some(globs) = globs.filter(|globs| !globs.is_empty()) else {
-            return Ok(None);
-        };
-        let wrong = |error: globset::Error| {
-            self.wrong(
-                key,
-                &format!("no glob: {error}"),
-                "write names, with * and ? for any",
-            )
-        };
-        let mut set = GlobSetBuilder::new();
-        for glob in globs {
-            set.add(Glob::new(glob).map_err(wrong)?);
-        }
-        set.build().map(Some).map_err(wrong)
-    }
-
-    fn redact(&self, raw: Option<&raw::sinks::Redact>) -> Result<Redact, ConfigError> {
-        let mut options = RedactOptions::default();
-        match raw {
-            Some(raw::sinks::Redact::Switch(false)) => return Ok(Redact::Off),
-            None | Some(raw::sinks::Redact::Switch(true)) => {}
-            Some(raw::sinks::Redact::Detail(detail)) => {
-                if let Some(names) = &detail.detectors {
-                    let known: Vec<&'static str> =
-                        Detector::ALL.iter().map(|it| it.as_str()).collect();
-                    options.detectors = Detectors::NONE.with(Detector::Own);
-                    for name in names {
-                        let detector = Detector::from_name(name).ok_or_else(|| {
-                            self.wrong(
-                                "redact.detectors",
-                                &format!("there is no detector `{}`", name.escape_debug()),
-                                &did_you_mean(name, &known),
-                            )
-                        })?;
-                        options.detectors = options.detectors.with(detector);
-                    }
-                }
-                let own = detail.patterns.iter().flatten();
-                options.own = own
-                    .map(|(name, regex)| OwnPattern {
-                        name: name.clone(),
-                        regex: regex.clone(),
-                    })
-                    .collect();
-                if let Err(error) = Redactor::new(&options) {
-                    return Err(self.wrong(
-                        &format!("redact.patterns.{}", error.name),
-                        &error.why.to_string(),
-                        "write NAME: REGEX; only its group `secret` is masked, if it has one",
-                    ));
-                }
-            }
-        }
-        Ok(Redact::On(options))
-    }
-
     fn retry(&self, raw: Option<&raw::sinks::Retry>) -> Result<Retry, ConfigError> {
         let raw = raw.cloned().unwrap_or_default();
         let retry = Retry {
@@ -613,203 +416,8 @@ impl Place<'_> {
         }
         Ok(retry)
     }
-
-    fn client(&self, raw: &raw::Sink) -> Result<Client, ConfigError> {
-        let Some(url) = raw.url.clone() else {
-            return Err(self.wrong("url", "is missing", "write it like http://127.0.0.1:8080/"));
-        };
-        let host = url
-            .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("https://"))
-            .filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
-        if host.is_none() || url.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
-            return Err(self.wrong(
-                "url",
-                &format!("`{}` is not an address", url.escape_debug()),
-                "write it like http://127.0.0.1:8080/ or https://logs.example.com/in",
-            ));
-        }
-        Ok(Client {
-            timeout: self.timeout(raw)?,
-            headers: self.headers(raw)?,
-            auth: self.auth(raw.auth.as_ref())?,
-            tls: self.tls(&url, raw.tls.as_ref())?,
-            proxy: match raw.proxy.as_deref() {
-                // What is on this host is not asked for through another one.
-                None | Some("environment") if on_loopback(&url) => Proxy::None,
-                None | Some("environment") => Proxy::Environment,
-                Some("none" | "") => Proxy::None,
-                Some(url) => Proxy::Url(url.to_owned()),
-            },
-            url,
-        })
-    }
-
-    fn headers(&self, raw: &raw::Sink) -> Result<Vec<(String, Secret)>, ConfigError> {
-        let mut headers = Vec::new();
-        for (name, value) in raw.headers.iter().flatten() {
-            let key = format!("headers.{name}");
-            let token =
-                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-            if name.is_empty() || !name.bytes().all(token) {
-                return Err(self.wrong(&key, "is no header's name", "use letters, digits and `-`"));
-            }
-            headers.push((name.clone(), self.secret(&key, value)?));
-        }
-        Ok(headers)
-    }
-
-    /// A secret that stands somewhere else.
-    fn hidden(&self, key: &str, secret: &raw::sinks::Secret) -> Result<Secret, ConfigError> {
-        if matches!(secret, raw::sinks::Secret::Text(_)) {
-            return Err(self.wrong(
-                key,
-                "a secret does not stand in the configuration",
-                "write {file: PATH} or {env: NAME}",
-            ));
-        }
-        self.secret(key, secret)
-    }
-
-    fn auth(&self, raw: Option<&raw::sinks::Auth>) -> Result<Auth, ConfigError> {
-        let Some(raw) = raw else {
-            return Ok(Auth::None);
-        };
-        match (&raw.bearer, &raw.user, &raw.password) {
-            (None, None, None) => Ok(Auth::None),
-            (Some(bearer), None, None) => Ok(Auth::Bearer(self.hidden("auth.bearer", bearer)?)),
-            (None, Some(user), Some(password)) => Ok(Auth::Basic {
-                user: user.clone(),
-                password: self.hidden("auth.password", password)?,
-            }),
-            _ => Err(self.wrong(
-                "auth",
-                "cannot be understood",
-                "give either bearer, or user and password",
-            )),
-        }
-    }
-
-    fn timeout(&self, raw: &raw::Sink) -> Result<Duration, ConfigError> {
-        match raw.timeout_ms.unwrap_or(30_000) {
-            0 => Err(self.wrong("timeout_ms", "0 is too small", "use 1 or more")),
-            timeout => Ok(Duration::from_millis(timeout)),
-        }
-    }
-
-    /// Where a secret is read from; that there is one is seen now.
-    fn secret(&self, key: &str, raw: &raw::sinks::Secret) -> Result<Secret, ConfigError> {
-        let secret = match raw {
-            raw::sinks::Secret::Text(text) => Secret::Text(text.clone()),
-            raw::sinks::Secret::File(path) => Secret::File(PathBuf::from(path)),
-            raw::sinks::Secret::Env(name) => match std::env::var(name) {
-                Ok(value) => Secret::Text(value.trim().to_owned()),
-                Err(_) => {
-                    return Err(self.wrong(
-                        key,
-                        &format!("the environment has no `{name}`"),
-                        "set it where the agent is started, or use {file: PATH}",
-                    ));
-                }
-            },
-        };
-        let value = secret.read().map_err(|error| {
-            self.wrong(
-                key,
-                &format!("cannot be read: {error}"),
-                "give the agent a file that it may read",
-            )
-        })?;
-        if value.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
-            return Err(self.wrong(
-                key,
-                "holds line breaks or control characters",
-                "a header's value is one line",
-            ));
-        }
-        Ok(secret)
-    }
-
-    fn tls(&self, url: &str, raw: Option<&raw::sinks::Tls>) -> Result<Tls, ConfigError> {
-        let Some(raw) = raw else {
-            return Ok(Tls::default());
-        };
-        let client = match (path(raw.cert_file.as_ref()), path(raw.key_file.as_ref())) {
-            (None, None) => None,
-            (Some(cert), Some(key)) => Some((cert, key)),
-            _ => {
-                return Err(self.wrong(
-                    "tls",
-                    "cert_file and key_file go together",
-                    "give both, or neither",
-                ));
-            }
-        };
-        let tls = Tls {
-            ca_file: path(raw.ca_file.as_ref()),
-            client,
-            server_name: raw.server_name.clone().filter(|name| !name.is_empty()),
-            insecure: raw.insecure.unwrap_or(false),
-        };
-        let secured = url.starts_with("https://") || url.starts_with("tls://");
-        if !secured && tls != Tls::default() {
-            return Err(self.wrong(
-                "tls",
-                "the url is not https (for forward: tls)",
-                "write https:// or tls:// in the url, or leave tls out",
-            ));
-        }
-        Ok(tls)
-    }
-}
-
-impl Secret {
-    /// The value as it is now.
-    ///
-    /// # Errors
-    /// Where the file cannot be read.
-    pub fn read(&self) -> std::io::Result<String> {
-        match self {
-            Self::Text(text) => Ok(text.clone()),
-            Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                })?;
-                Ok(text.trim().to_owned())
-            }
-        }
-    }
 }
 
 fn path(text: Option<&String>) -> Option<PathBuf> {
     text.filter(|text| !text.is_empty()).map(PathBuf::from)
-}
-
-fn level(name: LevelName) -> Level {
-    match name {
-        LevelName::Trace => Level::Trace,
-        LevelName::Debug => Level::Debug,
-        LevelName::Info => Level::Info,
-        LevelName::Notice => Level::Notice,
-        LevelName::Warn => Level::Warn,
-        LevelName::Error => Level::Error,
-        LevelName::Fatal => Level::Fatal,
-    }
-}
-
-/// Whether a URL leads to this host, so far as its text tells.
-fn on_loopback(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name == "localhost"
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
