@@ -63,6 +63,16 @@ impl Follower {
         Ok(true)
     }
 
+    /// Whether a compressed file holds what is read, or was read, from the file that it was made of.
+    pub(super) fn is_read_text(&self, candidate: &Candidate) -> bool {
+        self.is_known(candidate, false)
+            || self.lives.values().any(|life| {
+                candidate
+                    .is_copy_of(&life.position(false), true)
+                    .unwrap_or(true)
+            })
+    }
+
     /// Whether a file that has appeared is what a rotation by copying has made of one that is followed: its original has its
     /// bytes already, and if it is emptied before they are read, they are looked for in the copy.
     pub(super) fn is_copy_of_followed(&self, candidate: &Candidate, real: &Path) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::candidate::Candidate;
 use super::follow::Follower;
-use super::life::{Life, Node, is_gone, node, open_regular};
+use super::life::{Life, Node, is_gone, node};
 use super::packed::is_gzip;
 use super::pattern::Part;
 use super::remains::Seen;
@@ -290,14 +290,21 @@ impl Follower {
             return;
         }
         self.make_room();
-        // What is gone again, or may not be read, is nothing that could be followed.
-        let Ok(Some((file, metadata))) = open_regular(to) else {
-            return;
+        // What is gone again, or may not be read, is nothing that could be followed; unless it was only compressed.
+        let candidate = match Candidate::open(to) {
+            Err(error) if is_gone(&error) => {
+                let mut packed = to.as_os_str().to_owned();
+                packed.push(".gz");
+                let packed = Candidate::open(Path::new(&packed)).ok().flatten();
+                packed.filter(|candidate| !self.is_read_text(candidate))
+            }
+            opened => opened.ok().flatten(),
         };
-        if self.by_node.contains_key(&node(&metadata)) {
+        let Some(candidate) = candidate else { return };
+        if self.by_node.contains_key(&candidate.node()) {
             return;
         }
-        let Ok(mut life) = Life::begin(file, &metadata, from.to_owned(), to.to_owned()) else {
+        let Ok(mut life) = candidate.into_life(from.to_owned()) else {
             return;
         };
         life.follows = self

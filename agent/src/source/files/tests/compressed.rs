@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::rig::{Rig, append, config, patterns, temp};
 use crate::source::Closed;
+use crate::source::files::{Marker, Resume};
 
 fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -205,4 +207,110 @@ fn a_file_compressed_while_its_descriptor_was_given_back_is_read_on_from_there()
     rig.append("a.log", "next\n");
     rig.until("the rest", |rig| rig.texts().contains(&whole));
     rig.until_bytes(whole.len() + 7);
+}
+
+/// What a keeper knows after a run: the positions from before, with those of the run in their place.
+fn keep(kept: &mut Vec<Resume>, rig: Rig) {
+    for told in rig.streams.values() {
+        let before = told
+            .resumed
+            .and_then(|file| kept.iter().position(|resume| resume.file == file))
+            .map(|at| kept.remove(at));
+        let (offset, seam) = match (told.start, before) {
+            (Some(start), _) => (
+                start + told.bytes.len() as u64,
+                Some(Marker::before(&told.bytes)),
+            ),
+            (None, Some(before)) => (before.offset, before.seam),
+            (None, None) => continue,
+        };
+        kept.push(Resume {
+            finished: told.closed.is_some(),
+            seam,
+            name: told.origin.name.clone(),
+            at: Some(SystemTime::now()),
+            ..Resume::new(told.file, offset)
+        });
+    }
+}
+
+#[test]
+fn stops_at_any_moment_between_rotations_and_compressions_lose_and_repeat_nothing() {
+    for seed in 1..=12_u64 {
+        let mut state = seed;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let dir = temp();
+        let log = dir.path().join("0.log");
+        let (mut lines, mut rotations, mut previous) = (0, 0, None);
+        let mut kept: Vec<Resume> = Vec::new();
+        let mut got: Vec<u64> = Vec::new();
+        // As a kubelet does: the one before the last rotation is compressed.
+        let mut write = |random: &mut dyn FnMut(u64) -> u64| {
+            for _ in 0..=random(4) {
+                for _ in 0..random(40) {
+                    append(&log, format!("line {lines}\n"));
+                    lines += 1;
+                }
+                if random(2) == 0 && log.exists() {
+                    rotations += 1;
+                    let rotated = dir.path().join(format!("0.log.20260102-{rotations:06}"));
+                    if let Some(previous) = previous.replace(rotated.clone()) {
+                        compress(&previous);
+                    }
+                    fs::rename(&log, rotated).unwrap();
+                }
+            }
+            lines
+        };
+        append(&dir.path().join("0.log"), "line of the first start\n");
+        for run in 0..8 {
+            let mut config = config(dir.path());
+            config.chunk_bytes = 64;
+            config.resume = kept.clone();
+            config.linger = std::time::Duration::from_millis(random(30));
+            let mut rig = Rig::start_with(dir.path(), config, 2);
+            if run == 0 {
+                rig.until_bytes(24);
+            } else {
+                // Any moment, and at the last run the end.
+                let stop = random(3000) as usize;
+                let wanted = write(&mut random);
+                let all = |rig: &Rig| {
+                    let new: usize = rig
+                        .texts()
+                        .iter()
+                        .map(|text| text.matches('\n').count())
+                        .sum();
+                    got.len() + new >= wanted
+                };
+                rig.until("the moment", |rig| {
+                    all(rig) || (run < 7 && rig.total() >= stop)
+                });
+            }
+            // A half line is read again: what is kept ends with a line.
+            for told in rig.streams.values_mut() {
+                let whole = told.bytes.iter().rposition(|byte| *byte == b'\n');
+                told.bytes.truncate(whole.map_or(0, |at| at + 1));
+            }
+            for text in rig.texts() {
+                got.extend(
+                    text.lines()
+                        .filter_map(|line| line.strip_prefix("line ")?.parse::<u64>().ok()),
+                );
+            }
+            keep(&mut kept, rig);
+            if run < 7 {
+                write(&mut random);
+            }
+        }
+        let total = write(&mut |_| 0);
+        got.sort_unstable();
+        let expected: Vec<u64> = (0..total as u64).collect();
+        assert_eq!(got, expected, "seed {seed}");
+    }
 }
