@@ -14,7 +14,7 @@ use super::mask::Mask;
 use super::sample::{Sampler, Summary};
 use super::select::Select;
 use super::state::State;
-use super::transport::{Body, Outcome, Prepared, Transport};
+use super::transport::{Body, CUT, Outcome, Prepared, Transport};
 use crate::config::sinks::{Batch, Retry};
 use crate::flow::{Batch as FlowBatch, Labelled};
 use crate::store::{Delivered, Feed, Next, Portion};
@@ -23,6 +23,12 @@ use crate::store::{Delivered, Feed, Next, Portion};
 const IDLE: Duration = Duration::from_millis(500);
 /// While the agent is stopping, attempts are no further apart than this.
 const HURRY: Duration = Duration::from_millis(500);
+/// After so many bodies that were taken one of twice the size is tried, where they were made smaller than configured.
+const TRY_LARGER: u32 = 100;
+/// Receivers that find a body too large may close without a word while it is still being sent. A body of at least so many
+/// bytes that was cut off so often in a row is taken for one.
+const CUT_BYTES: usize = 64 * 1024;
+const CUT_TIMES: u32 = 4;
 /// Less time than this is not given to an attempt.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// While a sink waits for its next attempt, its numbers are brought up to date so often.
@@ -43,9 +49,42 @@ pub(super) struct Engine {
     pub(super) dead: Option<DeadLetters>,
     pub(super) state: State,
     pub(super) drain: Drain,
-    /// Bytes of a body at which it is sent; less than configured once the other side found that too large.
-    pub(super) limit: usize,
+    pub(super) limit: Limit,
     pub(super) load: Load,
+}
+
+/// Bytes of a body at which it is sent: as configured, and less once the other side found that too large.
+pub(super) struct Limit {
+    bytes: usize,
+    most: usize,
+    /// Bodies taken since it was changed.
+    taken: u32,
+}
+
+impl Limit {
+    /// As configured.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            bytes: most,
+            most,
+            taken: 0,
+        }
+    }
+
+    /// A body of so many bytes was too large.
+    fn lower(&mut self, bytes: usize) {
+        self.bytes = (bytes / 2).clamp(1, self.bytes);
+        self.taken = 0;
+    }
+
+    /// A body was taken. From time to time a larger one is tried: the other side may have been changed.
+    fn taken(&mut self) {
+        self.taken += 1;
+        if self.taken >= TRY_LARGER {
+            self.bytes = self.bytes.saturating_mul(2).min(self.most);
+            self.taken = 0;
+        }
+    }
 }
 
 /// Events that are on their way, and what else is settled with them.
@@ -153,7 +192,7 @@ impl Engine {
     }
 
     fn is_full(&self) -> bool {
-        self.load.items.len() >= self.batch.max_events || self.body.bytes() >= self.limit
+        self.load.items.len() >= self.batch.max_events || self.body.bytes() >= self.limit.bytes
     }
 
     fn take(&mut self, portion: &Arc<Portion>, skip: usize) -> Result<(), Stop> {
@@ -298,8 +337,8 @@ impl Engine {
                 settled.reject("too_large", events);
             }
             Outcome::TooLarge { why } => {
-                self.limit = (plain.len() / 2).clamp(1, self.limit);
-                self.state.too_large(plain.len(), self.limit, &why);
+                self.limit.lower(plain.len());
+                self.state.too_large(plain.len(), self.limit.bytes, &why);
                 let middle = range.start + range.len() / 2;
                 for half in [range.start..middle, middle..range.end] {
                     let plain = self.encode(half.clone());
@@ -307,6 +346,7 @@ impl Engine {
                 }
             }
             Outcome::Done | Outcome::Retry { .. } | Outcome::Ended(_) => {
+                self.limit.taken();
                 settled.delivered += events;
                 settled.bytes += bytes;
             }
@@ -318,6 +358,7 @@ impl Engine {
     fn attempt(&mut self, plain: &[u8], range: &Range<usize>) -> Result<(Outcome, u64), Stop> {
         let (first, last) = self.load.numbers(range);
         let began = Instant::now();
+        let mut cuts = 0;
         let compression = self.compressor.how();
         let body = self.compressor.compress(plain).map_err(Stop::Ended)?;
         loop {
@@ -354,6 +395,10 @@ impl Engine {
                 let why = format!("given up after {:?}: {why}", began.elapsed());
                 let reason = "given_up";
                 return Ok((Outcome::Rejected { reason, why }, 0));
+            }
+            cuts = if reason == CUT { cuts + 1 } else { 0 };
+            if cuts >= CUT_TIMES && plain.len() >= CUT_BYTES && range.len() > 1 {
+                return Ok((Outcome::TooLarge { why }, 0));
             }
             // Where the input has ended, nobody waits for a receiver for ever.
             if self.feed.is_complete() {

@@ -49,7 +49,7 @@ use anyhow::Context as _;
 use backoff::Backoff;
 use compress::Compressor;
 use dead::DeadLetters;
-use deliver::{Engine, Load};
+use deliver::{Engine, Limit, Load};
 use drain::Drain;
 use encode::{Encode, Json, Pretty, Tsv};
 use mask::Mask;
@@ -231,7 +231,7 @@ fn engine(
             Arc::clone(health),
         ),
         drain: drain.clone(),
-        limit: sink.batch.max_bytes,
+        limit: Limit::new(sink.batch.max_bytes),
         load: Load::default(),
     })
 }

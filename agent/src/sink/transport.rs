@@ -40,6 +40,9 @@ pub struct Prepared<'a> {
     pub patience: Duration,
 }
 
+/// The reason of an [`Outcome::Retry`] for a connection that was closed before there was an answer.
+pub const CUT: &str = "cut";
+
 /// What became of a request.
 #[derive(Debug)]
 pub enum Outcome {

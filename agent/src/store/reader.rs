@@ -247,11 +247,7 @@ impl Reader {
         }
     }
 
-    fn segment(
-        &self,
-        wanted: &Wanted<'_>,
-        at: u64,
-    ) -> Result<Option<Stretch>, Fault> {
+    fn segment(&self, wanted: &Wanted<'_>, at: u64) -> Result<Option<Stretch>, Fault> {
         self.segment_where(wanted, at, |_| true)
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ureq::http::HeaderMap;
 use ureq::http::header::{LOCATION, RETRY_AFTER};
 
-use crate::sink::transport::Outcome;
+use crate::sink::transport::{CUT, Outcome};
 
 /// Who asks to be left alone for longer is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
@@ -161,7 +161,7 @@ fn of_io(error: &io::Error) -> (&'static str, bool) {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::NotConnected => ("cut", false),
+        | io::ErrorKind::NotConnected => (CUT, false),
         _ => ("io", false),
     }
 }

@@ -146,6 +146,27 @@ fn a_body_that_is_too_large_is_sent_in_halves_and_only_a_too_large_event_is_refu
 }
 
 #[test]
+fn a_receiver_that_closes_without_a_word_when_a_body_is_too_large_gets_smaller_ones() {
+    let receiver = Receiver::start(|_, request: &Request| {
+        if request.wire_bytes > 100_000 {
+            Answer::Cut(0)
+        } else {
+            Answer::status(200)
+        }
+    });
+    let mut rig = Rig::start(&format!(
+        "a: {{type: http, url: \"{}\", batch: {{max_wait_ms: 50}}, retry: {{initial_ms: 1, max_ms: 5}}}}",
+        receiver.url()
+    ));
+    for part in 0..3 {
+        rig.numbered(part * 1_000, 1_000);
+    }
+    let [record] = rig.finish(["a"]);
+    assert_eq!(numbers(&receiver.taken()), (0..3_000).collect::<Vec<_>>());
+    assert_eq!(record.delivered, 3_000);
+}
+
+#[test]
 fn what_is_refused_for_good_is_counted_kept_aside_and_not_sent_again() {
     let receiver = Receiver::start(|_, request: &Request| {
         if request.body.windows(4).any(|part| part == b"evil") {
