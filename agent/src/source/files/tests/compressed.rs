@@ -210,7 +210,7 @@ fn a_file_compressed_while_its_descriptor_was_given_back_is_read_on_from_there()
 }
 
 /// What a keeper knows after a run: the positions from before, with those of the run in their place.
-fn keep(kept: &mut Vec<Resume>, rig: Rig) {
+fn keep(kept: &mut Vec<Resume>, rig: &Rig) {
     for told in rig.streams.values() {
         let before = told
             .resumed
@@ -303,7 +303,8 @@ fn stops_at_any_moment_between_rotations_and_compressions_lose_and_repeat_nothin
                         .filter_map(|line| line.strip_prefix("line ")?.parse::<u64>().ok()),
                 );
             }
-            keep(&mut kept, rig);
+            keep(&mut kept, &rig);
+            drop(rig);
             if run < 7 {
                 write(&mut random);
             }
