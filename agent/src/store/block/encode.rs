@@ -11,7 +11,7 @@ use super::kinds::{self, GroupKey, Kind};
 use super::numbers::Sink;
 use super::parts::Body;
 use super::split::{Plan, segments};
-use super::wire::{pack, put};
+use super::wire::{Effort, pack, put};
 use super::{Numbers, Summary, VERSION};
 use crate::flow::{Batch, Labelled, TemplateText};
 
@@ -347,9 +347,12 @@ impl Encoder<'_> {
     }
 
     fn finish(mut self, head: &Head, out: &mut Vec<u8>) -> Summary {
-        // The most frequent kinds first: their numbers fit one byte.
+        // The most frequent kinds first: their numbers fit one byte. Among rare ones the templates' numbers ascend.
         let mut order: Vec<usize> = (0..self.kinds.len()).collect();
-        order.sort_by_key(|kind| std::cmp::Reverse(self.kind_counts[*kind]));
+        order.sort_by_key(|kind| {
+            let template = self.kinds[*kind].template;
+            (std::cmp::Reverse(self.kind_counts[*kind]), template)
+        });
         let mut number_of = vec![0_u32; order.len()];
         for (number, kind) in order.iter().enumerate() {
             number_of[*kind] = number as u32;
@@ -402,14 +405,14 @@ impl Encoder<'_> {
         let bits = body.sink.bits.finish();
 
         let parts = [
-            pack(&labels, true),
-            pack(&time_bits, false),
-            pack(&shape, true),
-            pack(&body.sink.index, true),
-            pack(&body.patterns, true),
-            pack(&body.digits, true),
-            pack(&body.wide, true),
-            pack(&bits, false),
+            pack(&labels, Effort::Quick),
+            pack(&time_bits, Effort::None),
+            pack(&shape, Effort::Quick),
+            pack(&body.sink.index, Effort::Quick),
+            pack(&body.patterns, Effort::Thorough),
+            pack(&body.digits, Effort::Quick),
+            pack(&body.wide, Effort::Quick),
+            pack(&bits, Effort::None),
         ];
         let start = out.len();
         out.push(VERSION);

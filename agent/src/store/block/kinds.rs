@@ -3,7 +3,7 @@
 use logline::event::Stream;
 use logline::level::Level;
 
-use super::wire::{Damaged, Reader, put};
+use super::wire::{Damaged, Reader, put, unzigzag, zigzag};
 use crate::flow::Stage;
 
 /// The event is from standard error.
@@ -151,8 +151,10 @@ pub(super) fn write(kinds: &[Kind], out: &mut Vec<u8>) {
     for bits in &sure {
         out.extend_from_slice(&bits.to_le_bytes());
     }
+    let mut last = 0;
     for kind in kinds {
-        put(out, kind.template);
+        put(out, zigzag(kind.template as i64 - last));
+        last = kind.template as i64;
     }
     for kind in kinds {
         put(out, u64::from(kind.category));
@@ -192,8 +194,13 @@ pub(super) fn read(from: &mut Reader<'_>) -> Result<Vec<Kind>, Damaged> {
     for _ in 0..from.byte()? {
         sure.push(bits(from)?);
     }
+    let mut last = 0_i64;
     for kind in &mut kinds {
-        kind.template = from.count(1 << 32)? as u64;
+        last = last.wrapping_add(unzigzag(from.varint()?));
+        kind.template = u64::try_from(last)
+            .ok()
+            .filter(|template| *template <= 1 << 32)
+            .ok_or(from.damaged("a template's number that cannot be"))?;
     }
     for kind in &mut kinds {
         kind.category = from.count(1 << 16)? as u32;

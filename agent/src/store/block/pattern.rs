@@ -36,8 +36,8 @@ const LOWER_AF: u8 = 2;
 const UPPER_AF: u8 = 4;
 const WORD: u8 = 8;
 const SPECIAL: u8 = 16;
-/// Bytes at which [`split`] has to look twice: digits, letters that hexadecimal names begin with, and marks.
-const STOP: u8 = DIGIT | LOWER_AF | UPPER_AF | SPECIAL;
+/// Bytes at which [`Parts::split`] has to look twice: digits and marks.
+const STOP: u8 = DIGIT | SPECIAL;
 
 const CLASS: [u8; 256] = {
     let mut class = [0; 256];
@@ -91,17 +91,18 @@ impl Parts {
                 copied = at;
                 continue;
             }
-            let word_start = at == 0 || CLASS[text[at - 1] as usize] & WORD == 0;
-            let prefixed = at >= 2 && &text[at - 2..at] == b"0x";
-            if (word_start || prefixed)
-                && let Some(len) = self.hex(&text[copied..], at - copied, prefixed)
-            {
-                at += len;
-                copied = at;
-                continue;
+            // A hexadecimal name may have begun with letters. What was copied before is not looked at again.
+            let mut start = at;
+            while start > copied && CLASS[text[start - 1] as usize] & (LOWER_AF | UPPER_AF) != 0 {
+                start -= 1;
             }
-            if class & DIGIT == 0 {
-                at += 1;
+            let word_start = start == 0 || CLASS[text[start - 1] as usize] & WORD == 0;
+            let prefixed = start >= 2 && &text[start - 2..start] == b"0x";
+            if (word_start || prefixed)
+                && let Some(len) = self.hex(&text[copied..], start - copied, prefixed)
+            {
+                at = start + len;
+                copied = at;
                 continue;
             }
             self.pattern.extend_from_slice(&text[copied..at]);

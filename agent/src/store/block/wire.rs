@@ -14,8 +14,32 @@ pub struct Damaged {
     pub at: usize,
 }
 
-/// Level of zstd for the parts of a block.
-const LEVEL: i32 = 3;
+/// How hard zstd tries to make a part smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Not at all: there is nothing to be found.
+    None,
+    /// For columns, in which it finds little more with more time.
+    Quick,
+    /// For text. Of a small part it takes little time whatever it does.
+    Thorough,
+}
+
+impl Effort {
+    fn level(self, len: usize) -> Option<i32> {
+        match self {
+            Self::None => None,
+            Self::Quick => Some(QUICK),
+            Self::Thorough if len > LARGE => Some(QUICK),
+            Self::Thorough => Some(THOROUGH),
+        }
+    }
+}
+
+const QUICK: i32 = 3;
+const THOROUGH: i32 = 9;
+/// From here on a thorough part would take more time than all others.
+const LARGE: usize = 128 << 10;
 /// A part shorter than this is not worth a frame.
 const MIN_COMPRESSED: usize = 24;
 /// The most bytes that the parts of one block may hold unpacked, all together.
@@ -137,10 +161,11 @@ pub(super) struct Packed<'a> {
 }
 
 /// Packs one part with zstd; keeps it as it is where that is no longer.
-pub(super) fn pack(raw: &[u8], compress: bool) -> Packed<'_> {
-    let frame = (compress && raw.len() >= MIN_COMPRESSED)
-        .then(|| squeeze(raw))
-        .flatten()
+pub(super) fn pack(raw: &[u8], effort: Effort) -> Packed<'_> {
+    let frame = effort
+        .level(raw.len())
+        .filter(|_| raw.len() >= MIN_COMPRESSED)
+        .and_then(|level| squeeze(raw, level))
         .filter(|frame| frame.len() < raw.len());
     Packed {
         unpacked: raw.len(),
@@ -149,15 +174,17 @@ pub(super) fn pack(raw: &[u8], compress: bool) -> Packed<'_> {
     }
 }
 
-fn squeeze(raw: &[u8]) -> Option<Vec<u8>> {
+fn squeeze(raw: &[u8], level: i32) -> Option<Vec<u8>> {
     PACKER.with_borrow_mut(|packer| {
         if packer.is_none() {
-            let mut made = zstd::bulk::Compressor::new(LEVEL).ok()?;
+            let mut made = zstd::bulk::Compressor::new(level).ok()?;
             made.include_contentsize(false).ok()?;
             made.include_checksum(false).ok()?;
             *packer = Some(made);
         }
-        packer.as_mut()?.compress(raw).ok()
+        let packer = packer.as_mut()?;
+        packer.set_compression_level(level).ok()?;
+        packer.compress(raw).ok()
     })
 }
 
