@@ -435,7 +435,7 @@ fn seal(block: &mut [u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(160))]
 
     #[test]
     fn any_events_come_back(events in prop::collection::vec(hostile(), 0..40)) {
@@ -556,4 +556,23 @@ fn a_template_that_is_gone_or_another_is_told() {
 fn a_block_of_nothing_is_a_block() {
     let batch = Batch::new(Arc::new(Labels::default()));
     round_trip(&batch, &[], &mut Book::default());
+}
+
+#[test]
+fn names_in_hexadecimal_are_values_wherever_they_begin() {
+    let split = |text: &str| {
+        let mut parts = super::pattern::Parts::default();
+        parts.split(text.as_bytes());
+        (parts.numbers, parts.wide)
+    };
+    assert_eq!(
+        split("commit deadbeef01."),
+        (vec![], vec![0xde, 0xad, 0xbe, 0xef, 0x01])
+    );
+    assert_eq!(split("at 0xbeef1 "), (vec![0], vec![0xbe, 0xef, 0x01]));
+    assert_eq!(split("7c9e6679-7425-40de-944b-e07fc1f90ae7").1.len(), 16);
+    assert_eq!(split("A1B2C3D4").1, [0xa1, 0xb2, 0xc3, 0xd4]);
+    assert_eq!(split("007 of 12"), (vec![7, 12], vec![]));
+    // A word with a number in it is no hexadecimal name.
+    assert_eq!(split("thread2000 worker12"), (vec![2000, 12], vec![]));
 }
