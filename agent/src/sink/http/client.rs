@@ -91,12 +91,9 @@ impl Client {
         if self.read_at.is_none_or(|at| at.elapsed() >= SECRETS_AGE)
             && let Err(why) = self.refresh()
         {
-            return Err(Outcome::Retry {
-                reason: "secret",
-                after: None,
-                slow: true,
-                why,
-            });
+            // The one from before may still do; if it does not, the answer says so.
+            tracing::warn!(host = ?self.uri.host(), why, "a secret cannot be read again");
+            self.read_at = Some(Instant::now());
         }
         let sent = self.prepare(request, content_type).and_then(|sent| {
             let patience = request.patience.min(self.settings.timeout);
@@ -150,7 +147,7 @@ impl Client {
         Ok(sent)
     }
 
-    /// Reads the secrets. Where one cannot be read, those from before stay.
+    /// Reads the secrets. Where one cannot be read, all from before stay.
     fn refresh(&mut self) -> Result<(), String> {
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -198,10 +195,15 @@ fn sensitive(text: &str) -> Result<HeaderValue, String> {
     Ok(value)
 }
 
-/// The authority of `url`, which is what the receiver is called there.
+/// The host and port of `url`, which is what the receiver is called there.
 fn host_of(url: &str) -> Option<HeaderValue> {
     let uri: Uri = url.parse().ok()?;
-    HeaderValue::from_str(uri.authority()?.as_str()).ok()
+    let host = uri.host()?;
+    let host = match uri.port_u16() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    HeaderValue::from_str(&host).ok()
 }
 
 fn tls(settings: &Tls) -> Result<TlsConfig, String> {

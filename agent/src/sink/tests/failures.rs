@@ -342,3 +342,26 @@ fn a_receiver_that_is_away_when_the_input_ends_is_waited_for_no_longer_than_a_st
     );
     assert_eq!((record.delivered, record.cursor), (0, 0));
 }
+
+#[test]
+fn a_token_whose_file_is_gone_for_a_moment_still_does() {
+    let receiver = Receiver::start(|n, request: &Request| {
+        assert_eq!(request.header("authorization"), Some("Bearer right"));
+        Answer::status(if n == 1 { 401 } else { 200 })
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "right").unwrap();
+    let mut rig = Rig::start(&format!(
+        "a: {{type: http, url: \"{}\", auth: {{bearer: {{file: {}}}}}, {QUICK}}}",
+        receiver.url(),
+        token.display()
+    ));
+    rig.numbered(0, 10);
+    receiver.wait(|requests| requests.len() == 1);
+    std::fs::remove_file(&token).unwrap();
+    rig.numbered(10, 10);
+    let [record] = rig.finish(["a"]);
+    assert_eq!(record.delivered, 20);
+    assert_eq!(numbers(&receiver.taken()), (0..20).collect::<Vec<_>>());
+}
