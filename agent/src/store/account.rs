@@ -34,6 +34,7 @@ impl Writer {
                 names.saw(Some(template), text, count, now);
             }
         }
+        names.renamed(&mut self.renamed);
         for cursor in self.cursors.values() {
             let number = names.stream_number(&cursor.stream);
             let ledger = self.ledger.entry(number).or_default();

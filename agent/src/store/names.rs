@@ -111,8 +111,33 @@ impl Names {
         }
     }
 
+    /// Templates that became part of another one (before, now). Those whose other one has no number yet, because no event
+    /// of it has come, are left in `pairs`.
+    pub(super) fn renamed(&mut self, pairs: &mut Vec<(TemplateId, TemplateId)>) {
+        let now_of: HashMap<TemplateId, TemplateId> = pairs.iter().copied().collect();
+        for (_, now) in pairs.iter_mut() {
+            // A chain is as long as its merges.
+            for _ in 0..64 {
+                match now_of.get(now) {
+                    Some(next) if next != now => *now = *next,
+                    _ => break,
+                }
+            }
+        }
+        pairs.retain(|(before, now)| {
+            let number = |id: &TemplateId| self.template_numbers.get(&id.0).copied();
+            match (number(before), number(now)) {
+                (Some(before), Some(now)) => {
+                    self.succeed(before, now);
+                    false
+                }
+                (known, _) => known.is_some(),
+            }
+        });
+    }
+
     /// The template `old` is part of `new` from now on.
-    pub(super) fn succeed(&mut self, old: u32, new: u32) {
+    fn succeed(&mut self, old: u32, new: u32) {
         if old == new {
             return;
         }

@@ -5,6 +5,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use logline::template::TemplateId;
+
 use super::changes::Changes;
 use super::disk::Disk;
 use super::error::Fault;
@@ -43,6 +45,8 @@ pub(super) struct Writer {
     since: Option<Instant>,
     /// Cursors of the next commit, by stream id.
     pub(super) cursors: HashMap<String, Cursor>,
+    /// Templates that became part of another one, which the store may not have met yet.
+    pub(super) renamed: Vec<(TemplateId, TemplateId)>,
     pub(super) ledger: BTreeMap<u32, StreamLedger>,
     /// Of them, those that are not in the file as they are here.
     pub(super) touched: BTreeSet<u32>,
@@ -133,6 +137,7 @@ impl Writer {
             health,
             since: None,
             cursors: HashMap::new(),
+            renamed: Vec::new(),
             ledger: kept.ledger,
             touched: BTreeSet::new(),
             gone: kept.gone,
@@ -250,6 +255,7 @@ impl Writer {
                 }
             }
         }
+        self.renamed.append(&mut batch.renamed);
         batch.clear();
         // A flow that has ended needs no batches.
         let _ = self.used.send(batch);

@@ -21,7 +21,9 @@ fn lines(round: u64) -> Vec<(usize, String)> {
             let line = match n % 4 {
                 0 => format!("2026-11-20T17:{round:02}:00Z INFO web: request number={number} done"),
                 1 => format!("panic: number={number} is out of luck"),
-                2 => format!("2026-11-20T17:{round:02}:01Z ERROR db: connection refused number={number}"),
+                2 => format!(
+                    "2026-11-20T17:{round:02}:01Z ERROR db: connection refused number={number}"
+                ),
                 _ => format!("number={number} \u{1f980} no time, no category"),
             };
             (stream, line)
@@ -30,10 +32,7 @@ fn lines(round: u64) -> Vec<(usize, String)> {
 }
 
 fn expected() -> Vec<String> {
-    (0..6)
-        .flat_map(lines)
-        .map(|(_, line)| line)
-        .collect()
+    (0..6).flat_map(lines).map(|(_, line)| line).collect()
 }
 
 /// Writes the fixture of the current layout: run with `--ignored` once where the layout changes, before it is released.
@@ -91,7 +90,11 @@ fn a_file_of_layout_1_opens_with_all_that_is_in_it() {
         assert_eq!(offsets.len(), 3);
         let bytes: usize = expected().iter().map(|line| line.len() + 1).sum();
         assert_eq!(offsets.iter().sum::<u64>(), bytes as u64);
-        let counts: u64 = recovered.templates.iter().map(|template| template.count).sum();
+        let counts: u64 = recovered
+            .templates
+            .iter()
+            .map(|template| template.count)
+            .sum();
         assert_eq!(counts, 240);
         let mut texts = Vec::new();
         let mut categories = Vec::new();
@@ -104,7 +107,10 @@ fn a_file_of_layout_1_opens_with_all_that_is_in_it() {
             })
             .unwrap();
         assert_eq!(texts, expected());
-        assert_eq!(categories[..4], ["unclassified", "crash", "network", "unclassified"]);
+        assert_eq!(
+            categories[..4],
+            ["unclassified", "crash", "network", "unclassified"]
+        );
         let verified = reader.verify().unwrap();
         assert!(verified.sound, "{verified:?}");
         let audit = reader.audit().unwrap();

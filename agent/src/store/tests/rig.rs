@@ -82,6 +82,18 @@ impl Lines {
         lines
     }
 
+    /// The ids of the templates that are part of no other one.
+    pub(super) fn live_templates(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self
+            .flow
+            .templates()
+            .iter()
+            .map(|(_, template)| template.id.0)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// How far each stream is.
     pub(super) fn offsets(&self) -> Vec<u64> {
         self.streams.iter().map(|(_, offset)| *offset).collect()

@@ -122,6 +122,38 @@ fn what_is_handed_out_and_not_acknowledged_comes_again() {
     running.stop();
 }
 
+#[test]
+fn templates_that_merged_lead_to_what_they_became_in_a_later_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(options(directory.path(), &["a"]));
+    let mut lines = Lines::new(1);
+    let mut feed = running.store.feed("a");
+    let names = [
+        "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
+        "mallory", "niaj", "olivia", "peggy", "rupert", "sybil",
+    ];
+    for name in names {
+        let line = format!("session of user {name} opened on the console");
+        running.send(lines.batch([(0, line.as_str())]));
+        take(&mut feed, 1);
+    }
+    drop(feed);
+    running.stop();
+    let running = Running::start(options(directory.path(), &["a"]));
+    let known = &running.recovered.templates;
+    let mut live: Vec<u64> = known
+        .iter()
+        .filter(|template| template.alias_of.is_none())
+        .map(|template| template.id.0)
+        .collect();
+    live.sort_unstable();
+    assert_eq!(live, lines.live_templates());
+    assert!(known.len() > live.len(), "nothing merged");
+    let counts: u64 = known.iter().map(|template| template.count).sum();
+    assert_eq!(counts, names.len() as u64);
+    running.stop();
+}
+
 /// Options under which the file is full after some thousand events.
 fn small(directory: &std::path::Path, when_full: WhenFull) -> Options {
     Options {
