@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, until};
+use crate::harness::{Agent, Peer, until};
 
 /// A container's log as the kubelet keeps it, with a level, a trace and bytes that are no UTF-8.
 fn pod_log(dir: &Path) -> PathBuf {
@@ -29,6 +29,8 @@ fn pod_log(dir: &Path) -> PathBuf {
     text.extend_from_slice(
         b"2026-03-01T10:00:01Z stderr F ERROR cannot open /data: Permission denied\n",
     );
+    let login = format!("2026-03-01T10:00:02Z stdout F Authorization: Bearer {SECRET}\n");
+    text.extend_from_slice(login.as_bytes());
     text.extend_from_slice(b"2026-03-01T10:00:02Z stdout F name \xff\xfe\x00 \"quoted\" end\n");
     let log = pod.join("3.log");
     fs::write(&log, text).unwrap();
@@ -36,7 +38,9 @@ fn pod_log(dir: &Path) -> PathBuf {
 }
 
 /// How many events [`pod_log`] holds.
-const EVENTS: usize = 42;
+const EVENTS: usize = 43;
+/// Stands in one of them, and must not leave.
+const SECRET: &str = "c2VjcmV0LXRva2VuLW9mLXRoZS10ZXN0";
 
 /// An agent that reads the pod's log, writes JSON to standard output, and has this sink beside it.
 fn agent(dir: &Path, sink: &str) -> Agent {
@@ -75,4 +79,12 @@ fn wait_delivered(agent: &Agent, n: usize) {
         },
         || agent.metrics(),
     );
+}
+
+/// Every event was sent, the one with the secret too, and the secret was not.
+#[track_caller]
+fn assert_masked(peer: &Peer) {
+    let said = Value::from(peer.said()).to_string();
+    assert!(said.contains("Authorization: "), "{said}");
+    assert!(!said.contains(SECRET), "{said}");
 }

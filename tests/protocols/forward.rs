@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{EVENTS, agent, by_id, pod_log, printed, wait_delivered};
+use super::{EVENTS, agent, assert_masked, by_id, pod_log, printed, wait_delivered};
 use crate::harness::{Peer, dir, free_port, until};
 
 fn secret(dir: &Path, name: &str, text: &str) -> String {
@@ -52,6 +52,7 @@ fn carries_the_same_record_as_the_json() {
         .find(|event| event["record"]["level"] == "error")
         .unwrap()["time"];
     assert_eq!(*time, serde_json::json!([1_772_359_201_u32, 0]));
+    assert_masked(&peer);
     let request = &peer.requests()[0];
     assert_eq!(request["option"]["compressed"], "gzip");
     agent.terminate();

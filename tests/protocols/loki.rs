@@ -1,6 +1,6 @@
 //! Loki's push API, held against its documentation.
 
-use super::{EVENTS, agent, by_id, pod_log, printed, wait_delivered};
+use super::{EVENTS, agent, assert_masked, by_id, pod_log, printed, wait_delivered};
 use crate::harness::{Peer, dir, until};
 
 #[test]
@@ -50,6 +50,7 @@ fn has_few_labels_and_the_rest_as_metadata() {
         }
         assert_eq!(metadata["pod"], "cart-7d9");
     }
+    assert_masked(&peer);
     // Two lines a nanosecond have one time each, in the order in which they were written.
     let times: Vec<u64> = events
         .iter()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use super::{EVENTS, agent, by_id, pod_log, printed, wait_delivered};
+use super::{EVENTS, agent, assert_masked, by_id, pod_log, printed, wait_delivered};
 use crate::harness::{Peer, dir, until};
 
 #[test]
@@ -62,6 +62,7 @@ fn records_follow_the_semantic_conventions() {
         assert_eq!(record["scope"], "logsieve");
         assert!(record["observed"].as_u64().unwrap() > record["time"].as_u64().unwrap());
     }
+    assert_masked(&peer);
     let of = |level: &str| {
         let id = want
             .iter()

@@ -100,10 +100,10 @@ impl Push {
             out.extend_from_slice(b"{\"stream\":");
             out.extend_from_slice(&stream.labels);
             out.extend_from_slice(b",\"values\":[");
-            stream.values.pop(); // the last comma
-            out.extend_from_slice(&stream.values);
+            // Taken, not cleared: each of many streams would keep the memory of its largest share.
+            let values = std::mem::take(&mut stream.values);
+            out.extend_from_slice(values.strip_suffix(b",").unwrap_or(&values));
             out.extend_from_slice(b"]}");
-            stream.values.clear();
         }
         out.extend_from_slice(b"]}");
         if self.streams.len() > MAX_KEPT {
