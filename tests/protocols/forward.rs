@@ -296,3 +296,29 @@ fn without_acknowledgements_what_was_sent_counts_as_delivered() {
     wait_delivered(&agent, EVENTS);
     agent.terminate();
 }
+
+#[test]
+fn what_was_not_acknowledged_before_a_kill_comes_again() {
+    let dir = dir();
+    pod_log(dir.path());
+    let Some(peer) = Peer::start(dir.path(), "forward", &["--faults", "slow=60"]) else {
+        return;
+    };
+    let sink = format!(
+        "type: forward, url: \"tcp://127.0.0.1:{}\", tag: all",
+        peer.port
+    );
+    let first = agent(dir.path(), &sink);
+    let unacknowledged = peer.taken(1, &["slow=60"]);
+    first.kill();
+    let second = agent(dir.path(), &sink);
+    let taken = peer.taken(EVENTS, &["ok"]);
+    let id = |event: &Value| event["record"]["event_id"].as_str().unwrap().to_owned();
+    let ids: BTreeSet<String> = taken.iter().map(id).collect();
+    assert_eq!((ids.len(), taken.len()), (EVENTS, EVENTS));
+    assert!(
+        unacknowledged.iter().map(id).all(|id| ids.contains(&id)),
+        "a receiver can tell what came twice"
+    );
+    second.terminate();
+}
