@@ -68,6 +68,16 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+def by_thread(pid):
+    """CPU-seconds of each thread that has used any, by its name."""
+    threads = {}
+    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+        name, fields = (task / 'stat').read_text().split('(', 1)[1].rsplit(')', 1)
+        fields = fields.split()
+        threads[name] = threads.get(name, 0) + (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    return ', '.join(f'{name} {used:.2f}' for name, used in sorted(threads.items(), key=lambda x: -x[1]) if used >= 0.05)
+
+
 def status(pid, name):
     return int(re.search(rf'{name}:\s+(\d+) kB', pathlib.Path(f'/proc/{pid}/status').read_text()).group(1)) / 1024
 
@@ -123,6 +133,7 @@ def measure(agent, source, scratch, say):
                 cpu, wall = cpu_seconds(child.pid), time.monotonic() - started
             if lines > 0 and time.monotonic() - quiet_since > 3 and metric(port, 'logsieve_bytes_read_total') >= size:
                 break
+        threads = by_thread(child.pid)
         now, peak = status(child.pid, 'VmRSS'), status(child.pid, 'VmHWM')
         child.send_signal(signal.SIGTERM)
         child.wait(30)
@@ -132,6 +143,7 @@ def measure(agent, source, scratch, say):
     stored, plain = on_disk(state), zstd_pieces(source)
     say(f'{source.name}: {size / 1e6:.0f} MB, {lines} events delivered in {wall:.1f} s')
     say(f'  {size / 1e6 / cpu:6.1f} MB per CPU-second ({cpu:.2f} s), {Counter.wire / 1e6:.0f} MB on the wire')
+    say(f'         by thread: {threads}')
     say(f'  {now:6.1f} MiB resident, {peak:.1f} at its highest')
     if plain:
         say(f'  {stored / plain:6.2f} times zstd -3 in 1 MiB pieces on disk ({stored / 1e6:.1f} MB against {plain / 1e6:.1f} MB)')

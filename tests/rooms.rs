@@ -20,6 +20,7 @@ const AGENT: &[(&str, &[&str])] = &[
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
     ("stores", &["config", "store"]),
+    ("http", &["store", "web"]),
     ("flow", &["escape", "source", "telemetry"]),
     ("store", &["escape", "flow", "source", "telemetry"]),
     (

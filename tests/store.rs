@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, Answer, Receiver, dir, logsieve, objects, until};
+use crate::harness::{Agent, Answer, Receiver, dir, get, logsieve, objects, text, until};
 
 /// Follows `logs/*.log` of `dir` from the beginning, with `sinks` (YAML, without its key).
 fn config(dir: &Path, sinks: &str) -> String {
@@ -106,7 +106,7 @@ fn a_sink_that_was_down_gets_what_it_is_owed_after_a_restart() {
         })
     });
     let sinks = format!(
-        "sinks:\n  stdout: {{format: json}}\n  out: {{type: http, url: \"{}\", compression: none, retry: {{max_ms: 200}}}}\ndrain_timeout_seconds: 2\n",
+        "sinks:\n  stdout: {{format: json}}\n  out: {{type: http, url: \"{}\", compression: none, retry: {{initial_ms: 50, max_ms: 200}}}}\ndrain_timeout_seconds: 2\n",
         receiver.url()
     );
     let config = config(dir.path(), &sinks);
@@ -286,4 +286,40 @@ impl Drop for Unmount {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+#[test]
+fn the_audit_accounts_for_every_line_of_a_running_agent() {
+    let dir = dir();
+    let config = config(dir.path(), "");
+    append(dir.path(), "app.log", 0..1_000);
+    let agent = Agent::start(dir.path(), &config);
+    agent.wait_for_line("line 999 of the test");
+    let audit = until(
+        "the last acknowledgement",
+        || {
+            let (status, body) = get(agent.api, "/api/audit").unwrap();
+            assert_eq!(status, 200, "{body}");
+            let audit: Value = serde_json::from_str(&body).unwrap();
+            (audit["sinks"][0]["delivered"] == 1_000).then_some(audit)
+        },
+        || agent.log(),
+    );
+    assert_eq!(audit["balances"], true, "{audit}");
+    assert_eq!(audit["total"]["lines"], 1_000, "{audit}");
+    assert_eq!(audit["total"]["stored"], 1_000, "{audit}");
+    let (status, body) = get(agent.api, "/api/nothing").unwrap();
+    assert_eq!(status, 404);
+    assert!(body.contains("\"detail\""), "{body}");
+    agent.terminate();
+    let state = dir.path().join("state");
+    let printed = logsieve(["audit", "--data-dir", state.to_str().unwrap()], b"").expect(0);
+    let printed = text(&printed.stdout);
+    assert!(
+        printed.contains("every event is accounted for"),
+        "{printed}"
+    );
+    let nowhere = dir.path().join("nowhere");
+    let refused = logsieve(["audit", "--data-dir", nowhere.to_str().unwrap()], b"").expect(1);
+    assert!(refused.stderr.contains("--data-dir"), "{}", refused.stderr);
 }

@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Checked, Listener, PackChoice};
 use crate::flow::{Control, Ends, Flow, Settings, Worker};
+use crate::http;
 use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::sink;
@@ -65,6 +66,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .as_ref()
         .map(|telemetry| &telemetry.listener);
     let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
+    let api_listener = bind(config.api.as_ref(), "api", "answers about the logs")?;
     let (store, recovered) = open_store(config);
     let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
@@ -126,6 +128,10 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
                 telemetry.and_then(|listener| listener.token.as_deref()),
             );
             tokio::spawn(serve(listener, pages));
+        }
+        if let Some(listener) = api_listener {
+            let token = config.api.as_ref().and_then(|api| api.token.as_deref());
+            tokio::spawn(serve(listener, http::router(store.reader(), token)));
         }
         watch(&shutdown, &rooms, &reload, config.drain_timeout).await
     })?;

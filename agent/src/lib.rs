@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod escape;
 pub mod flow;
+pub mod http;
 pub mod packs;
 pub mod shutdown;
 pub mod sink;

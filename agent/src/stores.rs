@@ -32,8 +32,9 @@ pub fn options(config: &Checked) -> store::Options {
     }
 }
 
-/// The host's directory where that can be written, else the user's.
-fn usual_directory() -> PathBuf {
+/// Where the state is kept by default: the host's directory where that can be written, else the user's.
+#[must_use]
+pub fn usual_directory() -> PathBuf {
     let system = Path::new(SYSTEM);
     let parent = system.parent().unwrap_or(system);
     let place = if system.exists() { system } else { parent };

@@ -14,7 +14,6 @@ pub(crate) struct Agent {
     /// Its metrics and health listener.
     pub(crate) port: u16,
     /// Its API.
-    #[expect(dead_code, reason = "nothing is asked of it yet")]
     pub(crate) api: u16,
     out: PathBuf,
     err: PathBuf,

@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and which file answers it.
 
+mod audit;
 mod bench;
 mod check;
 mod classify;
 mod explain;
+mod export;
 mod input;
 mod output;
 mod rules;
@@ -43,6 +45,10 @@ enum Command {
     Classify(classify::Arguments),
     /// Tell how one line is read and why it gets its label
     Explain(explain::Arguments),
+    /// Account for every line and event in the store, and verify every block
+    Audit(audit::Arguments),
+    /// Print the stored events as JSON lines
+    Export(export::Arguments),
     /// Check a configuration file, or print the defaults
     Check(check::Arguments),
     /// Work on packs of rules
@@ -90,6 +96,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Bench(arguments) => bench::run(&arguments),

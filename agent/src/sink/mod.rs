@@ -254,7 +254,7 @@ fn pretty(terminal: bool) -> Pretty {
 }
 
 /// The node's name, as the kernel knows it.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
