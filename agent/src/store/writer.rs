@@ -32,6 +32,8 @@ const SPARE: usize = 2;
 /// While events keep coming, a sink that is behind gets its acknowledgement committed after so long; one that has delivered
 /// everything waits for the next commit.
 const BEHIND: Duration = Duration::from_millis(25);
+/// One that is behind by more events than this gets it as soon as the disk allows.
+const FAR_BEHIND: u64 = 10_000;
 
 /// The state of the thread.
 pub(super) struct Writer {
@@ -66,8 +68,9 @@ pub(super) struct Writer {
     pub(super) doubt: Option<(u64, Vec<Counted>)>,
     /// The file is to be set aside, and why.
     pub(super) damaged_file: Option<String>,
-    /// When the last commit was.
+    /// When the last commit was, and how long it took.
     committed: Instant,
+    took: Duration,
 }
 
 /// What the file holds, as the writer knows it.
@@ -152,6 +155,7 @@ impl Writer {
             doubt: None,
             damaged_file: None,
             committed: Instant::now(),
+            took: Duration::ZERO,
         }
     }
 
@@ -185,12 +189,21 @@ impl Writer {
             let due = self
                 .since
                 .map(|since| since + self.shared.options.commit_every);
-            let behind = state.unavailable.is_none()
-                && state
-                    .sinks
-                    .values()
-                    .any(|sink| sink.dirty && sink.record.cursor < state.next);
-            let behind = behind.then(|| self.committed + BEHIND);
+            let behind = state
+                .sinks
+                .values()
+                .filter(|sink| sink.dirty && state.unavailable.is_none())
+                .map(|sink| state.next.saturating_sub(sink.record.cursor))
+                .max()
+                .filter(|events| *events > 0);
+            let behind = behind.map(|events| {
+                let wait = if events > FAR_BEHIND {
+                    self.took.min(BEHIND)
+                } else {
+                    BEHIND
+                };
+                self.committed + wait
+            });
             let now = Instant::now();
             if [due, behind].into_iter().flatten().any(|due| due <= now) {
                 return Work::Commit;
@@ -266,6 +279,7 @@ impl Writer {
 
     /// Stores what is pending, then shows it to the sinks; where it cannot be stored they get it all the same.
     fn commit(&mut self) {
+        let began = Instant::now();
         self.since = None;
         let now = clock::now().0;
         self.try_again();
@@ -280,6 +294,7 @@ impl Writer {
         }
         self.publish(first, stored);
         self.committed = Instant::now();
+        self.took = self.committed.duration_since(began);
         if let Some(disk) = self.shared.disk()
             && let Err(fault) = self.tidy(&disk, now)
         {
