@@ -13,7 +13,8 @@ use super::error::Fault;
 use super::fetch::Fetch;
 use super::index::Index;
 use super::open::{
-    Loaded, load_cursors, load_index, load_names, load_sinks, load_streams, open_sound, prepare,
+    Loaded, load_cursors, load_index, load_names, load_newer, load_sinks, load_streams, open_sound,
+    prepare,
 };
 use super::options::Options;
 use super::records::cursor_record;
@@ -96,12 +97,13 @@ fn set_aside(directory: &Path, path: &Path) -> Result<PathBuf, Fault> {
 /// Takes up what `old` still knows and writes it to `new`. Gives the events copied and those that could not be read.
 fn salvage(old: &Disk, new: &Disk, loaded: &mut Loaded) -> Result<(u64, u64), Fault> {
     type Load = fn(&ReadTransaction, &mut Loaded) -> Result<(), Fault>;
-    let parts: [(&str, Load); 5] = [
+    let parts: [(&str, Load); 6] = [
         ("templates and names", load_names),
         ("streams", load_streams),
         ("cursors", load_cursors),
         ("ledger and sinks", load_sinks),
         ("list of segments", load_index),
+        ("list of newer segments", load_newer),
     ];
     // Each part on its own: a tree that cannot be read does not keep the others back.
     for (name, load) in parts {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::segment::bulk;
 use super::tables::{BlockHead, SegmentHead};
 
 /// What a page costs beside what it holds: what points to it, and the blocks' heads.
@@ -15,8 +16,8 @@ pub(super) struct Index {
     segments: BTreeMap<u64, SegmentHead>,
     /// Bytes of the file that they take, nearly.
     bytes: u64,
-    /// Text in those that are not sealed.
-    fresh_raw: u64,
+    /// How much is in those that are not sealed.
+    fresh_bulk: u64,
     fresh: u32,
     /// By stream number: the last event that is or was in the file.
     last_of: HashMap<u32, u64>,
@@ -33,7 +34,7 @@ impl Index {
         self.remove(first);
         self.bytes += cost(&head);
         if !head.sealed {
-            self.fresh_raw += head.raw;
+            self.fresh_bulk += bulk(head.raw, head.events.into());
             self.fresh += 1;
         }
         self.segments.insert(first, head);
@@ -48,7 +49,7 @@ impl Index {
         if let Some(head) = self.segments.remove(&first) {
             self.bytes -= cost(&head);
             if !head.sealed {
-                self.fresh_raw -= head.raw;
+                self.fresh_bulk -= bulk(head.raw, head.events.into());
                 self.fresh -= 1;
             }
         }
@@ -87,9 +88,9 @@ impl Index {
             .map_or(0, |head| head.events.into())
     }
 
-    /// Text in segments that are not sealed, and how many those are.
+    /// How much is in segments that are not sealed, and how many those are.
     pub(super) fn fresh(&self) -> (u64, u32) {
-        (self.fresh_raw, self.fresh)
+        (self.fresh_bulk, self.fresh)
     }
 
     /// The last event of a stream that is or was in the file.

@@ -215,6 +215,29 @@ pub(super) fn load_index(transaction: &ReadTransaction, loaded: &mut Loaded) -> 
     Ok(())
 }
 
+/// As [`load_index`] from the newest segment backwards to the first that is known: what lies behind a part of the list that
+/// cannot be read.
+pub(super) fn load_newer(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
+    let mut blocks: Vec<BlockHead> = Vec::new();
+    for entry in transaction.open_table(HEADS)?.iter()?.rev() {
+        let (key, record) = entry?;
+        let (first, number) = key.value();
+        if loaded.index.sealed(first).is_some() {
+            break;
+        }
+        if number > 0 {
+            blocks.extend(from_bytes::<BlockHead>(record.value()));
+            continue;
+        }
+        let blocks = std::mem::take(&mut blocks);
+        if let Some(head) = from_bytes::<SegmentHead>(record.value()) {
+            loaded.next = loaded.next.max(first.saturating_add(head.count.into()));
+            loaded.index.insert(first, head, &blocks);
+        }
+    }
+    Ok(())
+}
+
 /// Takes up templates, categories and rules.
 pub(super) fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> Result<(), Fault> {
     for entry in transaction.open_table(TEMPLATES)?.iter()? {

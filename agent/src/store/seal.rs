@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::disk::Disk;
 use super::error::Fault;
 use super::fetch::Fetch;
-use super::segment::Segment;
+use super::segment::{Segment, bulk};
 use super::writer::Writer;
 use crate::flow::Batch;
 
@@ -35,7 +35,7 @@ impl Writer {
     }
 
     fn seal_due(&self, now: i64) -> bool {
-        let (raw, count) = self.index.fresh();
+        let (much, count) = self.index.fresh();
         let old = || {
             let age = nanos(self.shared.options.seal_after);
             self.index
@@ -43,13 +43,13 @@ impl Writer {
                 .find(|(_, head)| !head.sealed)
                 .is_some_and(|(_, head)| now.saturating_sub(head.written) > age)
         };
-        raw >= self.shared.options.seal_bytes || count >= MAX_FRESH || (count > 0 && old())
+        much >= self.shared.options.seal_bytes || count >= MAX_FRESH || (count > 0 && old())
     }
 
     /// The oldest small segments that lie side by side, of together about as much text as wanted.
     fn small(&self) -> Option<Run> {
         let mut run: Option<Run> = None;
-        let mut raw = 0;
+        let mut much = 0;
         for (first, head) in self.index.iter() {
             let end = first + u64::from(head.count);
             let joins = run.as_ref().is_none_or(|run| run.end == first);
@@ -59,10 +59,11 @@ impl Writer {
                 }
                 continue;
             }
-            if run.is_some() && raw + head.raw > self.shared.options.seal_bytes * 5 / 4 {
+            let more = bulk(head.raw, head.events.into());
+            if run.is_some() && much + more > self.shared.options.seal_bytes * 5 / 4 {
                 break;
             }
-            raw += head.raw;
+            much += more;
             let run = run.get_or_insert(Run {
                 first,
                 last: first,

@@ -9,6 +9,19 @@ use super::names::Names;
 use super::tables::{BODIES, BlockHead, HEADS, PIECE, SegmentHead, to_bytes};
 use crate::flow::Batch;
 
+/// What an event takes of memory beside its text, nearly.
+const EVENT_BYTES: u64 = 128;
+
+/// How much so many events with so much text are: their text, or where the events are tiny what they take beside it.
+pub(super) fn bulk(text: u64, events: u64) -> u64 {
+    text.max(events * EVENT_BYTES)
+}
+
+/// How much is in a batch.
+pub(super) fn bulk_of(batch: &Batch) -> u64 {
+    bulk(batch.bytes_len() as u64, batch.events.len() as u64)
+}
+
 /// A segment on its way into the file.
 #[derive(Debug, Default)]
 pub(super) struct Segment {

@@ -9,6 +9,7 @@ use super::fetch::Damage;
 use super::ledger::{Delivered, SinkRecord};
 use super::names::Names;
 use super::options::Options;
+use super::segment::bulk_of;
 use crate::flow::Batch;
 
 /// What the handles of one store share.
@@ -35,7 +36,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     /// The newest events, in order and without a gap.
     pub(super) window: VecDeque<Arc<Portion>>,
-    window_bytes: usize,
+    window_bytes: u64,
     /// The sequence number of the next event.
     pub(super) next: u64,
     /// The first event that can still be read, from the file or the window.
@@ -237,14 +238,14 @@ impl State {
         window_bytes: usize,
     ) -> Vec<Arc<Portion>> {
         self.next = portion.end();
-        self.window_bytes += portion.batch.bytes_len();
+        self.window_bytes += bulk_of(&portion.batch);
         self.window.push_back(portion);
         let mut out = Vec::new();
-        while self.window_bytes > window_bytes && self.window.len() > 1 {
+        while self.window_bytes > window_bytes as u64 && self.window.len() > 1 {
             let Some(gone) = self.window.pop_front() else {
                 break;
             };
-            self.window_bytes -= gone.batch.bytes_len();
+            self.window_bytes -= bulk_of(&gone.batch);
             if !gone.stored {
                 self.lose(gone.first, gone.end());
             }

@@ -16,7 +16,7 @@ use super::ledger::StreamLedger;
 use super::names::Names;
 use super::records::cursor_record;
 use super::recover::Retry;
-use super::segment::Segment;
+use super::segment::{Segment, bulk_of};
 use super::state::Shared;
 use super::tables::to_bytes;
 use crate::flow::{Batch, Cursor};
@@ -27,7 +27,7 @@ const INTAKE: usize = 2;
 /// Where nothing comes, the store looks so often whether events are too old.
 const IDLE: Duration = Duration::from_secs(60);
 /// Emptied batches that are kept for the next commits.
-const SPARE: usize = 2;
+const SPARE: usize = 1;
 
 /// While events keep coming, a sink that is behind gets its acknowledgement committed after so long; one that has delivered
 /// everything waits for the next commit.
@@ -244,7 +244,8 @@ impl Writer {
 
     /// Adds a batch to the next commit.
     fn take(&mut self, mut batch: Batch) {
-        let full = self.pending.bytes_len() + batch.bytes_len() > self.shared.options.commit_bytes;
+        let most = self.shared.options.commit_bytes as u64;
+        let full = bulk_of(&self.pending) + bulk_of(&batch) > most;
         let other = !Arc::ptr_eq(&self.pending.labels, &batch.labels);
         if !self.pending.events.is_empty() && (full || other) {
             self.commit();
@@ -272,7 +273,7 @@ impl Writer {
         batch.clear();
         // A flow that has ended needs no batches.
         let _ = self.used.send(batch);
-        if self.pending.bytes_len() >= self.shared.options.commit_bytes {
+        if bulk_of(&self.pending) >= most {
             self.commit();
         }
     }
@@ -362,7 +363,7 @@ impl Writer {
 
     /// One transaction: events, names, cursors, ledger, acknowledgements.
     fn store(&mut self, disk: &Disk, first: u64, now: i64) -> Result<(), Fault> {
-        let sealed = self.pending.bytes_len() as u64 >= self.shared.options.seal_bytes / 2;
+        let sealed = bulk_of(&self.pending) >= self.shared.options.seal_bytes / 4;
         let (dirty, mut changes) = {
             let mut names = self
                 .shared
