@@ -303,3 +303,22 @@ fn what_default_yaml_shows_of_further_sinks_is_what_they_have_by_default() {
     }
     assert_eq!(said.len(), 7, "one of each type: {shown}");
 }
+
+#[test]
+fn the_readme_shows_configurations_that_are_sound() {
+    let readme = include_str!("../../../../README.md");
+    let blocks = readme.split("```yaml\n").skip(1);
+    let shown: Vec<&str> = blocks
+        .filter_map(|block| block.split("```").next())
+        .filter(|block| block.starts_with("sinks:") || block.starts_with("sources:"))
+        .collect();
+    assert!(shown.len() >= 2, "{shown:?}");
+    for block in shown {
+        let config = Checked::parse("README.md", block);
+        assert!(
+            config.is_ok(),
+            "{}\n{block}",
+            config.expect_err("not sound")
+        );
+    }
+}
