@@ -180,6 +180,37 @@ fn logs_in_with_a_shared_key_and_a_user() {
 }
 
 #[test]
+fn a_receiver_without_a_shared_key_is_told_of() {
+    let dir = dir();
+    pod_log(dir.path());
+    let Some(peer) = Peer::start(dir.path(), "forward", &[]) else {
+        return;
+    };
+    let key = secret(dir.path(), "key", "open sesame");
+    let agent = agent(
+        dir.path(),
+        &format!(
+            "type: forward, url: \"tcp://127.0.0.1:{}\", shared_key: {{file: {key}}}, timeout_ms: 300",
+            peer.port
+        ),
+    );
+    until(
+        "the reason in the health page",
+        || {
+            agent
+                .health()
+                .1
+                .to_string()
+                .contains("sent no HELO")
+                .then_some(())
+        },
+        || agent.log(),
+    );
+    assert!(peer.requests().is_empty());
+    agent.terminate();
+}
+
+#[test]
 fn over_tls_believes_only_whom_it_was_told_to() {
     let dir = dir();
     pod_log(dir.path());

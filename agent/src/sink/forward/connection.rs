@@ -82,7 +82,14 @@ impl Connection {
     }
 
     fn log_in(&mut self, who: &Credentials<'_>, deadline: Instant) -> Result<(), Trouble> {
-        let message = self.read(deadline)?;
+        let message = self.read(deadline).map_err(|trouble| match trouble {
+            // A receiver without a shared key waits for the first message in silence.
+            Trouble::Late => Trouble::Protocol(
+                "the receiver sent no HELO in time; one that has no shared key sends none"
+                    .to_owned(),
+            ),
+            trouble => trouble,
+        })?;
         let helo = Helo::of(&message).ok_or_else(|| {
             Trouble::Refused(
                 "the receiver does not begin with HELO: it asks for no shared key".to_owned(),
