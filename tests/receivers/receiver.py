@@ -202,6 +202,12 @@ class Http(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError as problem:
+            say(note=f"connection: {problem}")
+
     def do_POST(self):  # noqa: N802
         action, fault = self.server.faults.next()
         if fault[0] == "cut":
