@@ -8,7 +8,7 @@
 //! | [`value`] | what a receiver says |
 //! | [`handshake`] | shared key, user and password |
 //! | [`connection`] | TCP, TLS, deadlines |
-//! | [`transport`] | sending, acknowledgements, repeating what was not acknowledged |
+//! | [`transport`](mod@transport) | sending, acknowledgements, repeating what was not acknowledged |
 
 mod connection;
 mod encode;
