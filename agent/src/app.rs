@@ -34,6 +34,8 @@ use crate::telemetry::{Health, Metrics, clock, listener};
 const MESSAGES: usize = 32;
 /// Batches between the flow and the store.
 const BATCHES: usize = 4;
+/// The part of the health that speaks of files.
+const FILES: &str = "files";
 /// How often the main thread looks whether the rooms have ended.
 const POLL: Duration = Duration::from_millis(20);
 /// The rooms end by themselves when the drain's time is over; this much later something is wrong.
@@ -133,7 +135,8 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
             let token = config.api.as_ref().and_then(|api| api.token.as_deref());
             tokio::spawn(serve(listener, http::router(store.reader(), token)));
         }
-        watch(&shutdown, &rooms, &reload, config.drain_timeout).await
+        let trouble = Trouble::new(&counters, &health);
+        watch(&shutdown, &rooms, &reload, trouble, config.drain_timeout).await
     })?;
     rooms.join()
 }
@@ -255,11 +258,44 @@ impl Reload<'_> {
     }
 }
 
+/// Tells in the health what the sources cannot read.
+struct Trouble<'a> {
+    counters: &'a Counters,
+    health: &'a Health,
+    usual: String,
+    told: String,
+}
+
+impl<'a> Trouble<'a> {
+    fn new(counters: &'a Counters, health: &'a Health) -> Self {
+        Self {
+            counters,
+            health,
+            usual: health.detail(FILES).unwrap_or_default(),
+            told: String::new(),
+        }
+    }
+
+    fn look(&mut self) {
+        let now = self.counters.file_trouble.get();
+        if now == self.told {
+            return;
+        }
+        if now.is_empty() {
+            self.health.fine(FILES, self.usual.clone());
+        } else {
+            self.health.broken(FILES, now.clone());
+        }
+        self.told = now;
+    }
+}
+
 /// Waits for signals and for the end of the rooms; returns when the rooms have ended.
 async fn watch(
     shutdown: &Shutdown,
     rooms: &Rooms,
     reload: &Reload<'_>,
+    mut trouble: Trouble<'_>,
     drain_timeout: Duration,
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -274,6 +310,7 @@ async fn watch(
             _ = hang_up.recv() => reload.reload(),
             _ = poll.tick() => {}
         }
+        trouble.look();
         if rooms.have_ended() {
             shutdown.trigger();
             return Ok(());

@@ -57,6 +57,7 @@ pub(super) struct OpenStream {
     /// Its cursor is to be written anew.
     pub(super) touched: bool,
     pub(super) begun: bool,
+    ends_in_a_half_line: bool,
     limits: Limits,
 }
 
@@ -110,6 +111,7 @@ impl OpenStream {
             open_lines: 0,
             touched: false,
             begun: false,
+            ends_in_a_half_line: false,
             limits: *limits,
         }
     }
@@ -131,7 +133,13 @@ impl OpenStream {
     pub(super) fn go_on(&mut self, cursor: &Cursor, now_ms: u64) {
         self.rename(cursor.stream.id.clone());
         self.begun = true;
-        self.place = cursor.place;
+        self.place = match (self.place, cursor.place) {
+            // The file may have grown since: it is known by more of its beginning now.
+            (Place::File { file, .. }, Place::File { offset, seam, .. }) => {
+                Place::File { file, offset, seam }
+            }
+            (_, place) => place,
+        };
         match Assembler::restore(self.limits, &cursor.open, now_ms) {
             Ok(assembler) => {
                 self.assembler = assembler;
@@ -166,6 +174,7 @@ impl OpenStream {
         self.tally.bytes += bytes.len() as u64;
         if let Place::File { offset, seam, .. } = &mut self.place {
             *offset = from + bytes.len() as u64;
+            self.ends_in_a_half_line = bytes.last() != Some(&b'\n');
             // A later run begins after the last whole line.
             if let Some(end) = memchr::memrchr(b'\n', bytes) {
                 *seam = Some(files::Marker::before(&bytes[..=end]));
@@ -227,9 +236,14 @@ impl OpenStream {
         let mut open = Vec::new();
         self.assembler.snapshot(&mut open);
         let mut place = self.place;
-        if let Place::File { offset, .. } = &mut place {
-            // The beginning of a half line is read again.
-            *offset = self.splitter.held_from().unwrap_or(*offset);
+        if let Place::File { offset, seam, .. } = &mut place {
+            match self.splitter.held_from() {
+                // The beginning of a half line is read again.
+                Some(from) => *offset = from,
+                // A half line at the end became an event: the seam is that of the line before it.
+                None if self.ends_in_a_half_line => *seam = None,
+                None => {}
+            }
         }
         Cursor {
             stream: Arc::clone(&self.info),

@@ -75,6 +75,18 @@ impl Health {
             .insert(name, component);
     }
 
+    /// What was said of `name` last, if anything was.
+    #[must_use]
+    pub fn detail(&self, name: &str) -> Option<String> {
+        let components = self
+            .components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        components
+            .get(name)
+            .map(|component| component.detail.clone())
+    }
+
     /// The state now.
     #[must_use]
     pub fn report(&self) -> Report {
