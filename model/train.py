@@ -2,7 +2,8 @@
 
 Enters: the labelled lines, masked by the agent (--agent), and the base weights. Leaves: model/adapter/ (trained.py).
 Two runs from one seed: the first leaves one program in FOLDS out, and the calibration and thresholds are fitted on those
-programs alone; the second, whose adapter is kept, sees everything. `--try` keeps the first.
+programs alone; the second, whose adapter is kept, sees everything. `--try` keeps the first (half the time), with the lines
+of the programs left out among its examples all the same.
 """
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ import augment
 import base
 import calibrate
 import forward
+import graph
 import lines
 import run
 import trained
@@ -37,11 +39,11 @@ PACK = HERE.parent / "rules" / "general.yaml"
 FOLDS = 6
 BATCH = 32
 LENGTHS = [12, 16, 20, 24, 32, 40, 64]
-RANK = 8
+RANK = 16
 FIRST = 3  # the layers below it stay the base's own: half the time, and the embedding stays close
 LOGIT_SCALE = 12.0
-SMOOTHING = 0.1
-KEEP = 2.0
+SMOOTHING = 0.05
+KEEP = 1.0
 DECAY = 0.01
 WARM_UP = 50
 
@@ -53,7 +55,29 @@ def held_out(row: Line) -> bool:
     return int(hashlib.md5(row.program.lower().encode()).hexdigest(), 16) % FOLDS == 0
 
 
-def trainable(weights: Arrays, classes: int, seed: int) -> Arrays:
+def first_head(rows: list[Line], labels: np.ndarray, classes: int) -> tuple[jax.Array, jax.Array]:
+    """Weights and bias of a logistic regression over the base's embeddings: where the head begins."""
+    model = run.session(graph.build(base.load_base(), int8=True).SerializeToString())
+    tokenizer = run.tokenizer(base.package_dir() / "tokenizer.json")
+    x = jnp.asarray(run.infer(model, tokenizer, [lines.text(r.logger, r.level, r.template) for r in rows])[0])
+
+    @jax.jit
+    def slopes(weight: jax.Array, bias: jax.Array) -> tuple:
+        def wrong(weight: jax.Array, bias: jax.Array) -> jax.Array:
+            likely = jax.nn.log_softmax(x @ weight + bias)
+            return -likely[jnp.arange(len(labels)), labels].mean() + 5e-5 * (weight**2).sum()
+
+        return jax.grad(wrong, (0, 1))(weight, bias)
+
+    values = [jnp.zeros((base.WIDTH, classes)), jnp.zeros(classes)]
+    m, v = [jnp.zeros_like(a) for a in values], [jnp.zeros_like(a) for a in values]
+    for step in range(1, 151):
+        for i, slope in enumerate(slopes(*values)):
+            values[i], m[i], v[i] = adam("", values[i], m[i], v[i], slope, float(step), 0.2, decay=0.0)
+    return values[0], values[1]
+
+
+def trainable(weights: Arrays, head: tuple[jax.Array, jax.Array], seed: int) -> Arrays:
     """The arrays that are trained, as they begin: the model then gives the base's own embeddings."""
     dice = np.random.default_rng(seed)
     low: dict[str, np.ndarray] = {}
@@ -65,8 +89,7 @@ def trainable(weights: Arrays, classes: int, seed: int) -> Arrays:
     first = dice.standard_normal((base.WIDTH, base.WIDTH)) * 0.02
     low["feature.weight"] = np.vstack([first, np.eye(base.WIDTH)])
     low["feature.bias"] = np.zeros(base.WIDTH)
-    low["head.weight"] = np.zeros((base.WIDTH, classes))
-    low["head.bias"] = np.zeros(classes)
+    low["head.weight"], low["head.bias"] = head[0] / LOGIT_SCALE, head[1]
     return {name: jnp.asarray(value, jnp.float32) for name, value in low.items()}
 
 
@@ -83,12 +106,12 @@ def loss(low: Arrays, weights: Arrays, ids: jax.Array, mask: jax.Array, labels: 
     return wrong + KEEP * (1 - (embedding * jax.lax.stop_gradient(before)).sum(1)).mean()
 
 
-def adam(name: str, value: jax.Array, m: jax.Array, v: jax.Array, slope: jax.Array, step: float, rate: float) -> tuple:
+def adam(name: str, value: jax.Array, m: jax.Array, v: jax.Array, slope: jax.Array, step: float, rate: float,
+         decay: float = DECAY) -> tuple:
     """One AdamW step of one array: (value, m, v)."""
     m, v = 0.9 * m + 0.1 * slope, 0.98 * v + 0.02 * slope**2
-    rate = rate * (4.0 if name.startswith("head") else 1.0)
     change = (m / (1 - 0.9**step)) / (jnp.sqrt(v / (1 - 0.98**step)) + 1e-8)
-    return value * (1 - rate * DECAY) - rate * change, m, v
+    return value * (1 - rate * decay) - rate * change, m, v
 
 
 @jax.jit
@@ -128,9 +151,9 @@ def fit(rows: list[Line], names: list[str], epochs: int, rate: float, seed: int)
     """Trains on `rows` and gives the trained arrays."""
     tokenizer = run.tokenizer(base.package_dir() / "tokenizer.json")
     weights = {k: jnp.asarray(v) for k, v in base.load_base().items()}
-    low = trainable(weights, len(names), seed)
-    state = (low, {k: jnp.zeros_like(v) for k, v in low.items()}, {k: jnp.zeros_like(v) for k, v in low.items()})
     labels = np.array([names.index(row.category) for row in rows])
+    low = trainable(weights, first_head(rows, labels, len(names)), seed)
+    state = (low, {k: jnp.zeros_like(v) for k, v in low.items()}, {k: jnp.zeros_like(v) for k, v in low.items()})
     dice, steps, step, began = random.Random(seed), epochs * (len(rows) // BATCH), 0, time.time()
     for number in range(epochs):
         ids = [e.ids for e in tokenizer.encode_batch([augment.variant(row, dice) for row in rows])]
@@ -157,8 +180,8 @@ def main() -> None:
     target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
     parser.add_argument("--agent", type=Path, default=target / "release" / "logsieve")
     parser.add_argument("--out", type=Path, default=HERE / "adapter")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--judging", type=Path, help="the judging.json of an earlier --try, in place of the first run")
     parser.add_argument("--every", type=int, default=1, help="learn from one line of so many: to see that all of it runs")
@@ -179,9 +202,7 @@ def main() -> None:
         kept = adapter(train(known))
         trained.save(args.out, trained.Trained(kept, {"categories": names}, []))  # not lost to what comes next
         judging = calibrate.judging(kept, known, unknown, names)
-    if args.only_try:
-        rows = known
-    else:
+    if not args.only_try:
         kept = adapter(train(rows))
     trained.save(args.out, trained.Trained(kept, judging, lines.examples(rows)))
     print(f"written: {args.out}")
