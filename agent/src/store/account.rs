@@ -119,9 +119,24 @@ impl Writer {
                 "store",
                 format!("{why}; events go on to the sinks and are not kept, and it is tried again"),
             ),
-            None => self
-                .health
-                .fine("store", "events are stored before they are passed on"),
+            None if self.stuck => self.health.broken(
+                "store",
+                "full of events that a sink has not taken yet; the sources wait (store.when_full)",
+            ),
+            None => self.health.fine("store", self.well()),
         }
+    }
+
+    /// What there is to say of a store that works.
+    fn well(&self) -> String {
+        let mut words = "events are stored before they are passed on".to_owned();
+        if self.damaged > 0 {
+            words.push_str(&format!("; {} damaged blocks are left out", self.damaged));
+        }
+        for note in &self.notes {
+            words.push_str("; ");
+            words.push_str(note);
+        }
+        words
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::disk::Disk;
 use super::error::Fault;
 use super::fetch::{Damage, Fetch, Found};
 use super::ledger::{DAMAGED, Delivered, STORE_UNAVAILABLE, SinkRecord};
@@ -56,6 +57,22 @@ pub struct Feed {
     epoch: u64,
     /// Read from the file and not handed out yet.
     ready: VecDeque<Portion>,
+    trouble: Option<Trouble>,
+}
+
+/// What cannot be read is tried again after so long.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Events that cannot be read are given up after so many tries...
+const TRIES: u32 = 5;
+/// ...and so long.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// Where the file cannot be read.
+#[derive(Debug)]
+struct Trouble {
+    at: u64,
+    since: Instant,
+    tries: u32,
 }
 
 /// What the file has for a sink.
@@ -81,6 +98,7 @@ impl Feed {
             name: name.to_owned(),
             epoch,
             ready: VecDeque::new(),
+            trouble: None,
         }
     }
 
@@ -97,6 +115,7 @@ impl Feed {
                 self.epoch = state.epoch;
                 self.ready.clear();
             }
+            let mut blocked = false;
             let next = state.next;
             let sink = state.sink(&self.name, next);
             let at = sink.at;
@@ -141,8 +160,8 @@ impl Feed {
                         state.sink(&self.name, next).skip_to(upto, reason);
                         continue;
                     }
-                    // It cannot be read now; that is said elsewhere.
-                    None => {}
+                    // It cannot be read now; nobody says when it can.
+                    None => blocked = true,
                 }
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -151,7 +170,7 @@ impl Feed {
             }
             state = shared
                 .published
-                .wait_timeout(state, left)
+                .wait_timeout(state, if blocked { left.min(AGAIN) } else { left })
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
@@ -196,19 +215,43 @@ impl Feed {
                     self.shared.damaged(damaged);
                     return Some(Stored::Gap(upto, reason));
                 }
-                Err(fault) => {
-                    tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
-                    if matches!(fault, Fault::Damaged(_)) {
-                        self.shared.damaged([Damage::File]);
-                    }
-                    return None;
-                }
+                Err(fault) => return self.unreadable(&disk, at, &fault),
             }
         }
         match self.ready.front() {
             Some(portion) if portion.first > at => Some(Stored::Gap(portion.first, DAMAGED)),
             _ => self.ready.pop_front().map(Stored::Portion),
         }
+    }
+
+    /// The file cannot be read at `at`: said once, tried again, and given up where it stays so.
+    fn unreadable(&mut self, disk: &Disk, at: u64, fault: &Fault) -> Option<Stored> {
+        let now = Instant::now();
+        let trouble = match &mut self.trouble {
+            Some(trouble) if trouble.at == at => trouble,
+            trouble => {
+                tracing::warn!(%fault, sink = self.name, "stored events cannot be read at this time");
+                if matches!(fault, Fault::Damaged(_)) {
+                    self.shared.damaged([Damage::File]);
+                }
+                trouble.insert(Trouble {
+                    at,
+                    since: now,
+                    tries: 0,
+                })
+            }
+        };
+        trouble.tries += 1;
+        if trouble.tries < TRIES || now - trouble.since < GIVE_UP {
+            return None;
+        }
+        self.trouble = None;
+        tracing::error!(%fault, sink = self.name, "stored events cannot be read; the sink goes on after them");
+        let next = disk.read(|transaction| Fetch::new(transaction)?.after(at));
+        Some(Stored::Gap(
+            next.ok().flatten().unwrap_or(u64::MAX),
+            DAMAGED,
+        ))
     }
 
     /// The other side has acknowledged all events before `upto`, or will never take them; `delivered` says what became

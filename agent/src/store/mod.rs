@@ -88,12 +88,13 @@ impl Store {
                 Ok((disk, loaded)) => {
                     recovered.cursors = loaded.cursors;
                     recovered.templates = loaded.names.known_templates();
-                    recovered.notes = loaded.notes;
+                    recovered.notes.clone_from(&loaded.notes);
                     kept = Kept {
                         ledger: loaded.ledger,
                         gone: loaded.gone,
                         index: loaded.index,
                         ended: loaded.ended,
+                        notes: loaded.notes.into_iter().take(3).collect(),
                     };
                     state.loaded = true;
                     state.next = loaded.next;

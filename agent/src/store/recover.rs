@@ -83,6 +83,9 @@ impl Writer {
         for note in &loaded.notes {
             warn!("store: {note}");
         }
+        self.notes.extend(loaded.notes.drain(..).take(3));
+        let old = self.notes.len().saturating_sub(3);
+        self.notes.drain(..old);
         let first_time = !self.shared.lock().loaded;
         if first_time {
             self.take_up(&mut loaded);

@@ -57,6 +57,8 @@ pub(super) struct Writer {
     pub(super) ended: BTreeMap<u32, i64>,
     /// Stored events that are not in a sealed segment yet, those of this run.
     pub(super) fresh: VecDeque<Arc<Portion>>,
+    /// What was found damaged when the file was opened, in words.
+    pub(super) notes: Vec<String>,
     /// Blocks found damaged in this run.
     pub(super) damaged: u64,
     /// There is no room, and nothing may go.
@@ -83,6 +85,8 @@ pub(super) struct Kept {
     pub(super) index: Index,
     /// When the cursors of streams that have ended were written, by stream number.
     pub(super) ended: BTreeMap<u32, i64>,
+    /// What was damaged when it was opened.
+    pub(super) notes: Vec<String>,
 }
 
 /// What a batch holds of a stream.
@@ -147,6 +151,7 @@ impl Writer {
             index: kept.index,
             ended: kept.ended,
             fresh: VecDeque::new(),
+            notes: kept.notes,
             damaged: 0,
             stuck: false,
             spare: Vec::new(),

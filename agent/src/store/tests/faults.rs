@@ -97,6 +97,52 @@ fn set_aside(directory: &Path) -> usize {
 }
 
 #[test]
+fn stored_events_that_cannot_be_read_for_a_while_come_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let platter = Platter::default();
+    let running = Running::start(Options {
+        window_bytes: 1,
+        // Nothing of what is to be read is in memory, and every batch is a portion.
+        cache_bytes: 0,
+        commit_bytes: 1,
+        ..on(&platter, directory.path())
+    });
+    let mut lines = Lines::new(2);
+    let mut quick = running.store.feed("b");
+    for round in 0..5 {
+        running.send(lines.numbered(round * 10, 10));
+    }
+    take(&mut quick, 50);
+    drop(quick);
+    let mut feed = running.store.feed("a");
+    take(&mut feed, 10);
+    platter.fail(Fault::Broken, 0);
+    for _ in 0..3 {
+        let _ = feed.next(Duration::from_millis(5));
+    }
+    platter.mend();
+    running.send(lines.numbered(50, 10));
+    let mut rest = Vec::new();
+    while rest.len() < 50 {
+        match feed.next(Duration::from_secs(5)) {
+            Next::Portion(portion, skip) => {
+                let texts = texts_of(&portion, skip);
+                let delivered = Delivered {
+                    events: texts.len() as u64,
+                    ..Delivered::default()
+                };
+                rest.extend(numbers(&texts));
+                feed.acknowledge(portion.end(), &delivered);
+            }
+            other => panic!("{other:?} after {rest:?}: {:?}", running.detail()),
+        }
+    }
+    assert_eq!(rest, (10..60).collect::<Vec<_>>());
+    drop(feed);
+    running.stop();
+}
+
+#[test]
 fn a_file_that_is_no_store_is_set_aside_and_at_most_two_of_them_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     for round in 1..=4 {
@@ -112,7 +158,7 @@ fn a_file_that_is_no_store_is_set_aside_and_at_most_two_of_them_are_kept() {
         let mut feed = running.store.feed("a");
         running.send(Lines::new(1).numbered(0, 5));
         take(&mut feed, 5);
-        running.wait_until(|ok, _| ok);
+        running.wait_until(|ok, detail| ok && detail.contains("damaged"));
         drop(feed);
         running.stop();
         assert_eq!(set_aside(directory.path()), round.min(2));
@@ -233,6 +279,7 @@ fn a_damaged_block_is_left_out_and_counted() {
     }
     assert_eq!(expired, 100);
     assert!(taken.into_iter().eq((0..100).chain(200..500)));
+    running.wait_until(|ok, detail| ok && detail.contains("1 damaged blocks"));
     let verified = running.store.reader().verify().unwrap();
     assert!(!verified.sound);
     assert_eq!((verified.damaged_blocks, verified.damaged_events), (1, 100));
