@@ -103,6 +103,8 @@ enum Work {
     Batch(Box<Batch>),
     /// It is time to commit.
     Commit,
+    /// A sink that is behind waits for its acknowledgement to be durable.
+    Acknowledge,
     /// There will be no more batches.
     Closed,
 }
@@ -174,6 +176,7 @@ impl Writer {
             match self.wait() {
                 Work::Batch(batch) => self.take(*batch),
                 Work::Commit => self.commit(),
+                Work::Acknowledge => self.commit_acknowledgements(),
                 Work::Closed => break,
             }
         }
@@ -210,8 +213,11 @@ impl Writer {
                 self.committed + wait
             });
             let now = Instant::now();
-            if [due, behind].into_iter().flatten().any(|due| due <= now) {
+            if due.is_some_and(|due| due <= now) {
                 return Work::Commit;
+            }
+            if behind.is_some_and(|at| at <= now) {
+                return Work::Acknowledge;
             }
             if !self.stuck {
                 if let Some(batch) = state.intake.pop_front() {
@@ -281,6 +287,18 @@ impl Writer {
         if bulk_of(&self.pending) >= most {
             self.commit();
         }
+    }
+
+    /// Writes what the sinks have acknowledged; the events that wait for their commit go on waiting, because small commits
+    /// are dear.
+    fn commit_acknowledgements(&mut self) {
+        let pending = std::mem::replace(&mut self.pending, Batch::new(Arc::default()));
+        let cursors = std::mem::take(&mut self.cursors);
+        let since = self.since.take();
+        self.commit();
+        self.pending = pending;
+        self.cursors = cursors;
+        self.since = since;
     }
 
     /// Stores what is pending, then shows it to the sinks; where it cannot be stored they get it all the same.

@@ -31,7 +31,7 @@ struct Inner {
     fault: Option<Fault>,
     /// The fault begins after so many more writes and syncs.
     after: u64,
-    calls: u64,
+    generation: u64,
 }
 
 /// The disk; clones are the same one.
@@ -42,8 +42,14 @@ impl Platter {
     pub(super) fn backend(&self) -> MakeBackend {
         let platter = self.clone();
         MakeBackend::new(move |_| {
-            platter.lock().check(false)?;
-            Ok(Box::new(platter.clone()))
+            let mut inner = platter.lock();
+            inner.check(false)?;
+            // Whoever had it open before has it no more, as with a lock.
+            inner.generation += 1;
+            Ok(Box::new(Opened {
+                platter: platter.clone(),
+                generation: inner.generation,
+            }))
         })
     }
 
@@ -88,7 +94,6 @@ impl Platter {
 impl Inner {
     fn check(&mut self, writes: bool) -> io::Result<()> {
         if writes {
-            self.calls += 1;
             self.after = self.after.saturating_sub(1);
         }
         if self.after > 0 {
@@ -107,13 +112,31 @@ impl Inner {
     }
 }
 
-impl StorageBackend for Platter {
+/// The disk as one database has it open.
+#[derive(Debug)]
+struct Opened {
+    platter: Platter,
+    generation: u64,
+}
+
+impl Opened {
+    fn lock(&self) -> io::Result<MutexGuard<'_, Inner>> {
+        let inner = self.platter.lock();
+        if inner.generation == self.generation {
+            Ok(inner)
+        } else {
+            Err(io::Error::other("opened anew by somebody else"))
+        }
+    }
+}
+
+impl StorageBackend for Opened {
     fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.lock().now.len() as u64)
+        Ok(self.lock()?.now.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         inner.check(false)?;
         let offset = offset as usize;
         let bytes = inner
@@ -125,14 +148,14 @@ impl StorageBackend for Platter {
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         inner.check(true)?;
         inner.now.resize(len as usize, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         inner.check(true)?;
         inner.synced = inner.now.clone();
         inner.unsynced.clear();
@@ -140,7 +163,7 @@ impl StorageBackend for Platter {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         inner.check(true)?;
         let offset = offset as usize;
         let end = offset + data.len();
