@@ -49,7 +49,7 @@ fn verdict(kind: &Kind) -> Verdict {
     }
 }
 
-/// See [`super::decode`].
+/// See [`super::decode()`].
 pub(super) fn decode(
     bytes: &[u8],
     names: &dyn Names,

@@ -79,7 +79,7 @@ impl std::hash::Hasher for SpreadHasher {
     }
 }
 
-/// See [`super::encode`].
+/// See [`super::encode()`].
 pub(super) fn encode(
     batch: &Batch,
     picked: &[u32],

@@ -56,7 +56,7 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// What [`split`] makes of a text.
+/// What `split` makes of a text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     /// The pattern.
