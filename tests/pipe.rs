@@ -8,11 +8,12 @@ use crate::harness::{dir, logsieve, objects};
 fn standard_input_is_read_to_its_end_and_is_then_the_agents_end() {
     let dir = dir();
     let file = dir.path().join("logsieve.yaml");
-    fs::write(
-        &file,
-        "sources: {stdin: true}\nsinks: {stdout: {format: json}}\ntelemetry: {listen: \"\"}\n",
-    )
-    .unwrap();
+    let state = dir.path().join("state");
+    let config = format!(
+        "sources: {{stdin: true}}\nsinks: {{stdout: {{format: json}}}}\nstore: {{directory: \"{}\"}}\napi: {{listen: \"\"}}\ntelemetry: {{listen: \"\"}}\n",
+        state.display()
+    );
+    fs::write(&file, config).unwrap();
     let input: String = (0..5_000).map(|n| format!("order {n} shipped\n")).collect();
     let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
     let out = logsieve(arguments, input.as_bytes()).expect(0);
