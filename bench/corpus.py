@@ -106,11 +106,11 @@ def own_messages(r):
 
 def loghub_messages(r, folder):
     lines = []
-    for name in sorted(glob.glob(folder + '/*_2k.log')):
+    for name in sorted(glob.glob(folder + '/*.log')):
         with open(name, encoding='utf-8', errors='replace', newline='\n') as file:
             lines += [line.rstrip('\r\n') for line in file]
     if not lines:
-        raise SystemExit(f'corpus.py: no *_2k.log in {folder}')
+        raise SystemExit(f'corpus.py: no *.log in {folder}')
     # Single digits within words and years keep their meaning; longer runs are what varies.
     digits = re.compile(r'(?<![A-Za-z])\d{2,}')
     redraw = lambda match: str(r.randrange(10 ** len(match.group()))).zfill(len(match.group()))

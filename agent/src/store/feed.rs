@@ -130,6 +130,8 @@ impl Feed {
                 let portion = Arc::clone(portion);
                 let skip = usize::try_from(at - portion.first).unwrap_or(usize::MAX);
                 state.sink(&self.name, next).at = portion.end();
+                // The writer may have waited for it.
+                shared.wake.notify_all();
                 return Next::Portion(portion, skip);
             } else if let Some(upto) = state.not_stored(at) {
                 state

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`options`] | how it is set up |
 //! | [`open`] | opening the file and taking up what it knows |
-//! | [`writer`] | the thread that writes |
+//! | [`writer`], [`waiting`] | the thread that writes, and what it waits for |
 //! | [`feed`] | what a sink takes its events from |
 //! | [`state`] | what writer, feeds and readers share |
 //! | [`segment`] | events as blocks in the file |
@@ -43,6 +43,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod writer;
 
 use std::sync::mpsc::{Receiver, Sender};

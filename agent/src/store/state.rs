@@ -254,6 +254,17 @@ impl State {
         out
     }
 
+    /// Whether a sink that has kept up would have to read from the file if so many bytes more were published.
+    pub(super) fn outruns_a_sink(&self, more_bytes: usize, window_bytes: usize) -> bool {
+        let Some(oldest) = self.window.front() else {
+            return false;
+        };
+        let waits_for_it =
+            |sink: &Sink| sink.fed && (oldest.first..oldest.end()).contains(&sink.at);
+        self.window_bytes + more_bytes as u64 > window_bytes as u64
+            && self.sinks.values().any(waits_for_it)
+    }
+
     /// The portion of the window that holds the event `seq`.
     pub(super) fn in_window(&self, seq: u64) -> Option<&Arc<Portion>> {
         let after = self.window.partition_point(|portion| portion.first <= seq);

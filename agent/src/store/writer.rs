@@ -1,5 +1,6 @@
 //! The writer: the one thread that changes the file. Batches and acknowledgements in, portions out.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError};
@@ -19,21 +20,14 @@ use super::recover::Retry;
 use super::segment::{Segment, bulk_of};
 use super::state::Shared;
 use super::tables::to_bytes;
+use super::waiting::Work;
 use crate::flow::{Batch, Cursor};
 use crate::telemetry::{Health, Metrics, StoreMetrics, clock};
 
 /// Batches that wait for the writer.
 const INTAKE: usize = 2;
-/// Where nothing comes, the store looks so often whether events are too old.
-const IDLE: Duration = Duration::from_secs(60);
 /// Emptied batches that are kept for the next commits.
 const SPARE: usize = 1;
-
-/// While events keep coming, a sink that is behind gets its acknowledgement committed after so long; one that has delivered
-/// everything waits for the next commit.
-const BEHIND: Duration = Duration::from_millis(25);
-/// One that is behind by more events than this gets it as soon as the disk allows.
-const FAR_BEHIND: u64 = 10_000;
 
 /// The state of the thread.
 pub(super) struct Writer {
@@ -44,7 +38,7 @@ pub(super) struct Writer {
     /// Events of the next commit.
     pub(super) pending: Batch,
     /// When the first of them came.
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     /// Cursors of the next commit, by stream id.
     pub(super) cursors: HashMap<String, Cursor>,
     /// Templates that became part of another one, which the store may not have met yet.
@@ -63,6 +57,8 @@ pub(super) struct Writer {
     pub(super) damaged: u64,
     /// There is no room, and nothing may go.
     pub(super) stuck: bool,
+    /// Since when no batches are taken for the sake of a sink.
+    pub(super) waiting_since: Cell<Option<Instant>>,
     spare: Vec<Batch>,
     pub(super) segment: Segment,
     pub(super) retry: Retry,
@@ -71,8 +67,8 @@ pub(super) struct Writer {
     /// The file is to be set aside, and why.
     pub(super) damaged_file: Option<String>,
     /// When the last commit was, and how long it took.
-    committed: Instant,
-    took: Duration,
+    pub(super) committed: Instant,
+    pub(super) took: Duration,
 }
 
 /// What the file holds, as the writer knows it.
@@ -95,18 +91,6 @@ pub(super) struct Counted {
     pub(super) stream: u32,
     pub(super) events: u64,
     pub(super) lines: u64,
-}
-
-/// What there is to do.
-enum Work {
-    /// A batch has come.
-    Batch(Box<Batch>),
-    /// It is time to commit.
-    Commit,
-    /// A sink that is behind waits for its acknowledgement to be durable.
-    Acknowledge,
-    /// There will be no more batches.
-    Closed,
 }
 
 /// Moves batches from the flow's channel to the writer, which also waits for acknowledgements.
@@ -156,6 +140,7 @@ impl Writer {
             notes: kept.notes,
             damaged: 0,
             stuck: false,
+            waiting_since: Cell::new(None),
             spare: Vec::new(),
             segment: Segment::default(),
             retry: Retry::new(first),
@@ -188,69 +173,6 @@ impl Writer {
         self.shared.published.notify_all();
         self.shared.durable.notify_all();
         self.shared.room.notify_all();
-    }
-
-    /// Waits for something to do.
-    fn wait(&self) -> Work {
-        let mut state = self.shared.lock();
-        loop {
-            let due = self
-                .since
-                .map(|since| since + self.shared.options.commit_every);
-            let behind = state
-                .sinks
-                .values()
-                .filter(|sink| sink.dirty && state.unavailable.is_none())
-                .map(|sink| state.next.saturating_sub(sink.record.cursor))
-                .max()
-                .filter(|events| *events > 0);
-            let behind = behind.map(|events| {
-                let wait = if events > FAR_BEHIND {
-                    self.took.min(BEHIND)
-                } else {
-                    BEHIND
-                };
-                self.committed + wait
-            });
-            let now = Instant::now();
-            if due.is_some_and(|due| due <= now) {
-                return Work::Commit;
-            }
-            if behind.is_some_and(|at| at <= now) {
-                return Work::Acknowledge;
-            }
-            if !self.stuck {
-                if let Some(batch) = state.intake.pop_front() {
-                    self.shared.room.notify_all();
-                    return Work::Batch(Box::new(batch));
-                }
-                if state.intake_closed {
-                    return Work::Closed;
-                }
-            }
-            if state.tidy && state.unavailable.is_none() {
-                return Work::Commit;
-            }
-            let acknowledged = state.sinks.values().any(|sink| sink.dirty);
-            if acknowledged && state.unavailable.is_none() && self.since.is_none() {
-                return Work::Commit;
-            }
-            let until = [due, behind, self.retry.at].into_iter().flatten().min();
-            let retry_due = self.retry.at.is_some_and(|at| at <= now);
-            if retry_due {
-                return Work::Commit;
-            }
-            let wait = until.map_or(IDLE, |at| at.saturating_duration_since(now));
-            let (guard, waited) = self
-                .shared
-                .wake
-                .wait_timeout(state, wait)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = guard;
-            if until.is_none() && waited.timed_out() && state.unavailable.is_none() {
-                return Work::Commit;
-            }
-        }
     }
 
     /// Adds a batch to the next commit.
