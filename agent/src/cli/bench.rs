@@ -15,6 +15,7 @@ use logline::decode::{self, Wrapper};
 use logline::event::{EventRef, Stream};
 use logline::header;
 use logline::level::{self, Level};
+use logline::redact::{RedactOptions, Redactor};
 use logline::rules::{RuleInput, RuleSet, Scratch};
 use logline::template::{self, Table};
 use logline::time::TimeContext;
@@ -46,6 +47,8 @@ enum Step {
     Template,
     /// Ask the rules about each event
     Rules,
+    /// Look for secrets in each event
+    Redact,
     /// All of it, from bytes to labelled events
     Flow,
     /// The same, then write JSON
@@ -151,6 +154,7 @@ impl Step {
             Self::Level => (texts, Box::new(|| events.header(true))),
             Self::Template => (messages, Box::new(|| events.template())),
             Self::Rules => (texts, Box::new(|| events.rules(rules))),
+            Self::Redact => (texts, Box::new(|| events.redact())),
             Self::Flow => (file.len(), Box::new(|| flow(file, rules, false))),
             Self::Json => (file.len(), Box::new(|| flow(file, rules, true))),
             Self::Pack => (
@@ -284,6 +288,18 @@ impl Events {
         let mut table = Table::new(template::Limits::default());
         for event in &self.events {
             black_box(table.observe(self.get(&event.message)));
+        }
+    }
+
+    fn redact(&self) {
+        // The built-in detectors alone cannot be refused.
+        let Ok(redactor) = Redactor::new(&RedactOptions::default()) else {
+            return;
+        };
+        let mut found = Vec::new();
+        for event in &self.events {
+            redactor.find(self.get(&event.text), &mut found);
+            black_box(&found);
         }
     }
 
