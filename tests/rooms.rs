@@ -21,6 +21,7 @@ const AGENT: &[(&str, &[&str])] = &[
     ),
     ("stores", &["config", "store"]),
     ("http", &["store", "web"]),
+    ("classify", &[]),
     ("flow", &["escape", "source", "telemetry"]),
     ("store", &["escape", "flow", "source", "telemetry"]),
     (

@@ -14,6 +14,7 @@
 //! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod app;
+pub mod classify;
 pub mod cli;
 pub mod config;
 pub mod escape;

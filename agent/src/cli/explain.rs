@@ -1,9 +1,11 @@
 //! `logsieve explain`: how one line is read, and why it gets its label.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstyle::Style;
+use anyhow::Context as _;
 use logline::decode::{self, Wrapper};
 use logline::level;
 use logline::rules::{Explanation, Pack, RuleSet, Scope};
@@ -13,6 +15,8 @@ use logline::time::TimeContext;
 use serde_json::json;
 
 use super::{Colour, PackArgument, output};
+use crate::classify::judge::Verdict;
+use crate::classify::{Judge, text_of};
 use crate::config::PackChoice;
 use crate::escape::escape_terminal;
 use crate::flow::UNCLASSIFIED;
@@ -39,6 +43,9 @@ pub(super) struct Arguments {
     format: Format,
     #[command(flatten)]
     pack: PackArgument,
+    /// A model's directory (`make model` makes one): what the BERT says of the template is told too
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     /// When colours are used
     #[arg(long, value_enum, default_value_t)]
     color: Colour,
@@ -59,19 +66,44 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let matches = sieve.explain(&pack, &fragment.text, &source);
     let judged = sieve.judge(&fragment.text, &source);
+    let template = sieve.templates().get(judged.template);
+    let model = match &arguments.model {
+        Some(directory) => Some(by_model(directory, &judged, template)?),
+        None => None,
+    };
     let answer = Answer {
         pack: &pack,
         rules: &rules,
         text: &fragment.text,
         judged: &judged,
         matches: &matches,
-        template: sieve.templates().get(judged.template),
+        template,
+        model: model.as_ref(),
     };
     let out = match arguments.format {
         Format::Text => answer.text(output::wants_colour(arguments.color)),
         Format::Json => answer.json(),
     };
     output::print(&out)
+}
+
+/// What the model says of the event's template, as the stage after the rules would be told of it.
+fn by_model(
+    directory: &Path,
+    judged: &Judged<'_>,
+    template: &template::Template,
+) -> anyhow::Result<Verdict> {
+    let logger = judged.header.logger.as_deref().unwrap_or_default();
+    let text = text_of(
+        &String::from_utf8_lossy(logger),
+        judged.level.as_str(),
+        &template.text,
+    );
+    let verdicts = Judge::open(directory, None, 1)?.verdicts(&[&text])?;
+    verdicts
+        .into_iter()
+        .next()
+        .context("the model gave no verdict")
 }
 
 struct Answer<'a> {
@@ -81,6 +113,7 @@ struct Answer<'a> {
     judged: &'a Judged<'a>,
     matches: &'a [Explanation],
     template: &'a template::Template,
+    model: Option<&'a Verdict>,
 }
 
 impl Answer<'_> {
@@ -115,7 +148,38 @@ impl Answer<'_> {
         Some([text.get(..start)?, text.get(start..end)?, text.get(end..)?])
     }
 
+    /// The model's own lines.
+    fn model_text(&self, out: &mut Vec<u8>) {
+        let Some(said) = self.model else { return };
+        let _ = match &said.doubt {
+            None => writeln!(
+                out,
+                "\n{} by the model, confidence {:.2}",
+                said.category, said.confidence
+            ),
+            Some(doubt) => writeln!(
+                out,
+                "\nthe model abstains: {doubt}; its best guess is {}",
+                said.category
+            ),
+        };
+        let (category, text) = &said.nearest;
+        let _ = write!(
+            out,
+            "  nearest example ({:.2}, {category}): ",
+            said.similarity
+        );
+        escape_terminal(text.as_bytes(), None, out);
+        out.push(b'\n');
+    }
+
     fn text(&self, colour: bool) -> Vec<u8> {
+        let mut out = self.rules_text(colour);
+        self.model_text(&mut out);
+        out
+    }
+
+    fn rules_text(&self, colour: bool) -> Vec<u8> {
         let mut out = Vec::new();
         let header = &self.judged.header;
         let mut row = |name: &str, value: &[u8]| {
@@ -211,7 +275,7 @@ impl Answer<'_> {
         });
         let matches: Vec<_> = matches.collect();
         let winner = self.matches.first();
-        let value = json!({
+        let mut value = json!({
             "line": lossy(self.text),
             "format": header.format.as_str(),
             "timestamp": time,
@@ -227,6 +291,14 @@ impl Answer<'_> {
             "pack": self.pack.name,
             "matches": matches,
         });
+        if let Some(said) = self.model {
+            value["model"] = json!({
+                "category": said.category,
+                "confidence": said.confidence,
+                "abstains": said.doubt,
+                "nearest": {"text": said.nearest.1, "category": said.nearest.0, "similarity": said.similarity},
+            });
+        }
         let mut out = value.to_string().into_bytes();
         out.push(b'\n');
         out
