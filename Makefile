@@ -35,7 +35,7 @@ wasm: ## prove that the pure crate builds and links for wasm32
 
 soak: ## kill -9 the release build 200 times under 20,000 lines/s with rotation; every line must be there once
 	@scripts/need-rust
-	LOGSIEVE_SOAK_KILLS=200 LOGSIEVE_SOAK_RATE=20000 cargo test --release --package logsieve --test outside -- --nocapture crash
+	LOGSIEVE_SOAK_KILLS=200 LOGSIEVE_SOAK_RATE=20000 LOGSIEVE_SOAK_ROTATE_MS=2000 cargo test --release --package logsieve --test outside -- --nocapture crash
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz "$(FUZZ_SECONDS)"

@@ -72,7 +72,7 @@ impl Options {
             when_full: WhenFull::default(),
             commit_every: Duration::from_millis(200),
             commit_bytes: 2 << 20,
-            seal_bytes: 4 << 20,
+            seal_bytes: 2 << 20,
             seal_after: Duration::from_mins(5),
             window_bytes: 4 << 20,
             cache_bytes: 8 << 20,
