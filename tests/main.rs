@@ -6,6 +6,7 @@
 //! | [`cli`] | wrong use, `check`, `explain`, `rules test`, `completions`, exit codes |
 //! | [`classify`] | the formats of `classify`, its joins, its order |
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
+//! | [`healthcheck`] | `logsieve healthcheck`: well, degraded, gone, with a token |
 //! | [`hostile`] | bad input: never a panic, never another line's loss |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
@@ -35,6 +36,7 @@ mod crash;
 mod docker;
 mod follow;
 mod harness;
+mod healthcheck;
 mod hostile;
 mod metrics;
 mod pipe;

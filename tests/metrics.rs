@@ -23,13 +23,7 @@ fn busy(dir: &std::path::Path) -> Agent {
         })
         .collect();
     fs::write(logs.join("app.log"), body).unwrap();
-    let agent = Agent::start(
-        dir,
-        &format!(
-            "sources:\n  files: {{include: [\"{}/*.log\"], start_at: beginning}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 100}}\n",
-            logs.display()
-        ),
-    );
+    let agent = Agent::start(dir, &config(&logs));
     agent.wait_for(LINES as usize, |_| true);
     agent
 }
@@ -94,6 +88,48 @@ fn the_counts_are_those_of_the_lines() {
 }
 
 #[test]
+fn templates_are_counted_and_only_those_never_seen_before_are_new() {
+    let dir = dir();
+    let new = |agent: &Agent| agent.metric("logsieve_new_templates_total", &[]);
+    let agent = busy(dir.path());
+    let seen = until(
+        "the templates to be told",
+        || {
+            let now = agent.metric("logsieve_templates", &[]);
+            (now >= 1.0 && (now - new(&agent)).abs() < 0.5).then_some(now)
+        },
+        || agent.metrics(),
+    );
+    agent.terminate();
+
+    // The next run knows them from the store.
+    let logs = dir.path().join("logs");
+    fs::write(
+        logs.join("more.log"),
+        "2026-03-01T10:00:00Z stdout F 2026-03-01T10:00:00Z INFO request 7\n\
+         2026-03-01T10:00:00Z stdout F 2026-03-01T10:00:00Z ERROR lost the handle of shard three\n",
+    )
+    .unwrap();
+    let agent = Agent::start(dir.path(), &config(&logs));
+    agent.wait_for(2, |_| true);
+    until(
+        "the new template",
+        || {
+            (agent.metric("logsieve_new_templates_total", &["level=\"error\""]) >= 1.0)
+                .then_some(())
+        },
+        || agent.metrics(),
+    );
+    assert!((new(&agent) - 1.0).abs() < 0.5, "{}", agent.metrics());
+    assert!(
+        (agent.metric("logsieve_templates", &[]) - seen - 1.0).abs() < 0.5,
+        "{}",
+        agent.metrics()
+    );
+    agent.terminate();
+}
+
+#[test]
 fn health_is_json_and_names_what_is_off() {
     let dir = dir();
     let agent = busy(dir.path());
@@ -102,6 +138,13 @@ fn health_is_json_and_names_what_is_off() {
     assert!(health["status"].is_string(), "{health}");
     assert_eq!(get(agent.port, "/nothing/here").unwrap().0, 404);
     agent.terminate();
+}
+
+fn config(logs: &std::path::Path) -> String {
+    format!(
+        "sources:\n  files: {{include: [\"{}/*.log\"], start_at: beginning}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 100}}\n",
+        logs.display()
+    )
 }
 
 /// Ended with the value.

@@ -6,6 +6,7 @@ mod check;
 mod classify;
 mod explain;
 mod export;
+mod healthcheck;
 mod input;
 mod output;
 mod rules;
@@ -49,6 +50,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Print the stored events as JSON lines
     Export(export::Arguments),
+    /// Ask a running agent whether it is well: exit code 0 or 1
+    Healthcheck(healthcheck::Arguments),
     /// Check a configuration file, or print the defaults
     Check(check::Arguments),
     /// Work on packs of rules
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Bench(arguments) => bench::run(&arguments),

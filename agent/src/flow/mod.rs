@@ -94,6 +94,7 @@ impl Flow {
             sieve,
             labels,
             texts: Vec::new(),
+            adopted: 0,
             stats: Stats::default(),
             max_bytes: settings.assemble.max_bytes,
         };
@@ -119,7 +120,8 @@ impl Flow {
     ) {
         let table = self.labeller.sieve.templates_mut();
         for (text, count) in templates {
-            table.adopt(text, count);
+            let index = table.adopt(text, count);
+            self.labeller.adopted = self.labeller.adopted.max(index + 1);
         }
         for (before, now) in renamed {
             if let Some(index) = table.resolve(now) {
@@ -366,6 +368,8 @@ struct Labeller {
     labels: Arc<Labels>,
     /// By template index.
     texts: Vec<Option<Arc<TemplateText>>>,
+    /// Templates below this index are known from earlier runs.
+    adopted: usize,
     stats: Stats,
     /// Bytes kept of an event that is not joined.
     max_bytes: usize,
@@ -477,6 +481,9 @@ impl Labeller {
                 self.texts.resize(event.template + 1, None);
             }
             let known = &mut self.texts[event.template];
+            if known.is_none() && event.template >= self.adopted {
+                self.stats.new_template(event);
+            }
             let text = match known {
                 Some(text) if text.id == template.id => text,
                 _ => known.insert(Arc::new(TemplateText::new(template))),

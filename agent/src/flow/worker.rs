@@ -57,6 +57,8 @@ pub struct Worker {
     /// Events since the batch was begun may wait no longer than until then.
     next_tick: Instant,
     last_hand_on: Instant,
+    /// Messages that had found the template table full when it was told last.
+    overflowed: u64,
 }
 
 /// The receiver of the batches is gone: the output has ended, and so does the flow.
@@ -79,6 +81,7 @@ impl Worker {
             batch,
             next_tick: started + TICK,
             last_hand_on: started,
+            overflowed: 0,
         }
     }
 
@@ -230,16 +233,29 @@ impl Worker {
         for stage in Stage::ALL {
             self.metrics.verdicts(stage.as_str(), stats.by_stage(stage));
         }
-        for (category, by_level) in stats.by_category() {
-            for (level, events) in Level::ALL
-                .into_iter()
-                .zip(by_level)
-                .filter(|(_, events)| **events > 0)
-            {
-                self.metrics
-                    .events(labels.category(category), level.as_str(), *events);
+        let told = |(category, by_level): (Option<u16>, &[u64; Level::ALL.len()]),
+                    tell: &dyn Fn(&str, &str, u64)| {
+            for (level, count) in Level::ALL.into_iter().zip(by_level) {
+                if *count > 0 {
+                    tell(labels.category(category), level.as_str(), *count);
+                }
             }
+        };
+        for row in stats.by_category() {
+            told(row, &|category, level, events| {
+                self.metrics.events(category, level, events);
+            });
         }
+        for row in stats.new_templates() {
+            told(row, &|category, level, count| {
+                self.metrics.new_templates(category, level, count);
+            });
+        }
+        let table = self.flow.templates();
+        let overflowed = table.overflowed();
+        self.metrics
+            .templates(table.len(), overflowed.saturating_sub(self.overflowed));
+        self.overflowed = overflowed;
         let mut by_stream: HashMap<(u32, Level), u64> = HashMap::new();
         for event in &self.batch.events {
             *by_stream

@@ -45,6 +45,7 @@ pub struct Metrics {
     cut_bytes: IntCounter,
     container_events: IntCounterVec,
     templates: IntGauge,
+    new_templates: IntCounterVec,
     template_overflow: IntCounter,
     sinks: SinkVectors,
     store: StoreMetrics,
@@ -124,6 +125,11 @@ impl Metrics {
                 &registry,
                 IntGauge::new("templates", "Templates in the table.")?,
             )?,
+            new_templates: vector(
+                "new_templates_total",
+                "Templates that the store has never seen before, by what their first event was.",
+                &["category", "level"],
+            )?,
             template_overflow: counter(
                 "template_overflow_total",
                 "Events that shared the overflow template because the table was full.",
@@ -195,6 +201,13 @@ impl Metrics {
     pub fn templates(&self, count: usize, overflow: u64) {
         self.templates.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.template_overflow.inc_by(overflow);
+    }
+
+    /// Templates of a category and level were never seen before.
+    pub fn new_templates(&self, category: &str, level: &str, count: u64) {
+        self.new_templates
+            .with_label_values(&[category, level])
+            .inc_by(count);
     }
 
     /// What is counted of the store.

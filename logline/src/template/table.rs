@@ -202,6 +202,12 @@ impl Table {
         renamed.into_iter().map(now).collect()
     }
 
+    /// How many messages had to share the overflow template because the table was full.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        self.stats.overflowed
+    }
+
     /// What the table has done and holds.
     #[must_use]
     pub fn stats(&self) -> Stats {
