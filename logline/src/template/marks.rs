@@ -1,7 +1,7 @@
 //! Marks that begin something of their own: quotes, brackets, `<`, a new line, a terminal's escape.
 
 use super::{
-    mask::{CLASS, DIGIT, DOT, HIGH, JOIN, LOWER, Scanner, UPPER, WORD},
+    mask::{CLASS, DIGIT, DOT, HIGH, JOIN, LOWER, MAX_WORD, Scanner, UPPER, WORD},
     placeholder::{Kind, Span},
     shape::{self, byte},
     words,
@@ -86,7 +86,10 @@ impl Scanner<'_> {
             b'\'' => 1,
             _ => 2,
         };
-        if at < self.plain_until || at < self.no_quote[slot] {
+        if at < self.plain_until {
+            return self.quote_in_text(at, quote);
+        }
+        if at < self.no_quote[slot] {
             return at + 1;
         }
         if at > 0 && CLASS[self.text[at - 1] as usize] & (LOWER | UPPER | DIGIT | HIGH) != 0 {
@@ -101,7 +104,8 @@ impl Scanner<'_> {
         let key = self.key_before(at);
         let reads_on = (byte(self.text, close + 1) == b':' && !inside.contains(&b' '))
             || words::starts_request(inside)
-            || words::is_text_key(key);
+            || words::is_text_key(key)
+            || (at == 0 && followed_by_pairs(&self.text[close + 1..]));
         if reads_on {
             self.plain_until = close + 1;
             return at + 1;
@@ -117,6 +121,35 @@ impl Scanner<'_> {
         self.flushed = at + 1;
         self.var(Kind::Str, at + 1, close);
         close + 1
+    }
+
+    /// A quote inside quoted text (`msg="volume \"data\" is gone"`): what it holds is a value if it is one word.
+    fn quote_in_text(&mut self, at: usize, quote: u8) -> usize {
+        let escaped = at > 0 && self.text[at - 1] == b'\\';
+        if !escaped && (quote == b'"' || at == 0 || CLASS[self.text[at - 1] as usize] & WORD != 0) {
+            return at + 1;
+        }
+        // The outer quote itself ends the text.
+        let end = self.plain_until.saturating_sub(1).max(at + 1);
+        let rest = &self.text[at + 1..end];
+        let Some(len) = rest
+            .iter()
+            .take(MAX_WORD)
+            .position(|b| *b == quote || *b == b' ')
+        else {
+            return at + 1;
+        };
+        let inside = &rest[..len];
+        let value = if escaped {
+            inside.strip_suffix(b"\\")
+        } else {
+            Some(inside)
+        };
+        let Some(value) = value.filter(|value| !value.is_empty() && rest[len] == quote) else {
+            return at + 1;
+        };
+        self.var(Kind::Str, at + 1, at + 1 + value.len());
+        at + len + 2
     }
 
     /// The key before a quoted value: `key="`, `key: "`, `"key":"`.
@@ -193,6 +226,18 @@ impl Scanner<'_> {
         }
         start
     }
+}
+
+/// Whether what stands behind a quoted text makes it the message itself: nothing, or pairs of key and value, as the
+/// structured logs of Kubernetes have them (`"Message text" pod="web-1"`).
+fn followed_by_pairs(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_start();
+    let len = rest
+        .iter()
+        .take(MAX_WORD)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(**b, b'_' | b'-' | b'.' | b'/'))
+        .count();
+    rest.is_empty() || len > 0 && byte(rest, len) == b'='
 }
 
 /// Whether a further line of an event belongs in its template: it names what went wrong.

@@ -471,7 +471,9 @@ pub(super) fn is_text_key(key: &[u8]) -> bool {
     matches!(
         key,
         b"msg"
+            | b"Msg"
             | b"message"
+            | b"Message"
             | b"err"
             | b"error"
             | b"reason"
