@@ -15,6 +15,7 @@
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
 //! | [`sinks`] | files, JSON over HTTP and standard output side by side: outages, stops and starts |
+//! | [`dashboards`] | rules under promtool; every expression of dashboards and alerts on a real Prometheus |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
 //! | [`store`] | what is kept over restarts, and a store that cannot be used |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
@@ -33,6 +34,7 @@ mod cli;
 mod conformance;
 mod corpora;
 mod crash;
+mod dashboards;
 mod docker;
 mod follow;
 mod harness;

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, dir, free_port, get, text, until};
+use crate::harness::{Agent, Prometheus, dir, get, text, until};
 
 const LINES: u32 = 300;
 
@@ -147,52 +147,26 @@ fn config(logs: &std::path::Path) -> String {
     )
 }
 
-/// Ended with the value.
-struct Prometheus(Child);
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_real_prometheus_scrapes_it() {
     let dir = dir();
     let agent = busy(dir.path());
-    let port = free_port();
-    let config = dir.path().join("prometheus.yml");
     let yaml = format!(
         "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: logsieve\n    static_configs: [{{targets: [\"127.0.0.1:{}\"]}}]\n",
         agent.port
     );
-    fs::write(&config, yaml).unwrap();
-    let log = fs::File::create(dir.path().join("prometheus.log")).unwrap();
-    let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            dir.path().join("tsdb").display()
-        ))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn();
-    let Ok(child) = child else {
+    let Some(prometheus) = Prometheus::start(dir.path(), &yaml) else {
         return println!("SKIPPED: no prometheus (see scripts/setup-tests)");
     };
-    let _prometheus = Prometheus(child);
     let query = format!("/api/v1/query?query=sum(logsieve_events_total)%20==%20{LINES}");
     let answer = until(
         "Prometheus to have the count",
         || {
-            let (_, body) = get(port, &query).ok()?;
+            let (_, body) = get(prometheus.port, &query).ok()?;
             let answer: Value = serde_json::from_str(&body).ok()?;
             (answer["data"]["result"].as_array()?.len() == 1).then_some(answer)
         },
-        || fs::read_to_string(dir.path().join("prometheus.log")).unwrap(),
+        || prometheus.log(),
     );
     assert_eq!(answer["status"], "success");
     agent.terminate();

@@ -5,6 +5,7 @@ mod engine;
 mod exe;
 mod http;
 mod peer;
+mod prometheus;
 mod receiver;
 mod wait;
 
@@ -13,6 +14,7 @@ pub(crate) use engine::Engine;
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
 pub(crate) use peer::Peer;
+pub(crate) use prometheus::Prometheus;
 pub(crate) use receiver::{Answer, Receiver};
 pub(crate) use wait::{until, until_within};
 

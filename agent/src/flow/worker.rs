@@ -9,6 +9,7 @@ use logline::level::Level;
 use logline::rules::RuleSet;
 use logline::time::TimeContext;
 
+use super::labels::UNCLASSIFIED;
 use super::{Batch, Flow, Opening, Place, Stage, StreamInfo};
 use crate::source::{Message, docker};
 use crate::telemetry::{Metrics, clock};
@@ -71,6 +72,7 @@ impl Worker {
         let batch = Batch::new(flow.labels());
         let max_wait_ms = flow.settings().assemble.max_wait_ms;
         let started = Instant::now();
+        announce(&metrics, &flow);
         Self {
             flow,
             ends,
@@ -196,6 +198,7 @@ impl Worker {
                 self.hand_on()?;
                 self.flow.set_rules(rules);
                 self.batch.labels = self.flow.labels();
+                announce(&self.metrics, &self.flow);
             }
         }
         Ok(())
@@ -274,5 +277,18 @@ impl Worker {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Shows the bad levels of every category from the first scrape on, at zero: Prometheus sees no increase in a series that
+/// begins with its first event, and that one is what an alert waits for.
+fn announce(metrics: &Metrics, flow: &Flow) {
+    let labels = flow.labels();
+    let named = labels.categories.iter().map(String::as_str);
+    for category in named.chain([UNCLASSIFIED]) {
+        for level in [Level::Warn, Level::Error, Level::Fatal] {
+            metrics.events(category, level.as_str(), 0);
+            metrics.new_templates(category, level.as_str(), 0);
+        }
     }
 }

@@ -12,6 +12,10 @@ use prometheus::{
 use super::sinks::{SinkMetrics, SinkVectors};
 use super::store::StoreMetrics;
 
+/// Outcomes of a reload of the pack.
+const RELOADED: &str = "ok";
+const REFUSED: &str = "refused";
+
 /// How a [`Reading`] moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -93,6 +97,15 @@ impl Metrics {
                 }
             }
         }
+        let pack_reloads = vector(
+            "pack_reloads_total",
+            "Reloads of the pack by outcome.",
+            &["outcome"],
+        )?;
+        // An alert on the first refusal needs the zero before it.
+        for outcome in [RELOADED, REFUSED] {
+            pack_reloads.with_label_values(&[outcome]);
+        }
         Ok(Self {
             bytes: counter("bytes_read_total", "Bytes taken from the sources.")?,
             lines: counter("lines_read_total", "Physical lines read.")?,
@@ -136,11 +149,7 @@ impl Metrics {
             )?,
             sinks: SinkVectors::new(&registry)?,
             store: StoreMetrics::new(&registry)?,
-            pack_reloads: vector(
-                "pack_reloads_total",
-                "Reloads of the pack by outcome.",
-                &["outcome"],
-            )?,
+            pack_reloads,
             containers: Mutex::new(Containers {
                 max: max_containers,
                 known: HashSet::new(),
@@ -225,7 +234,7 @@ impl Metrics {
     /// A reload of the pack was tried.
     pub fn reloaded(&self, succeeded: bool) {
         self.pack_reloads
-            .with_label_values(&[if succeeded { "ok" } else { "refused" }])
+            .with_label_values(&[if succeeded { RELOADED } else { REFUSED }])
             .inc();
     }
 
