@@ -10,10 +10,10 @@ mod receiver;
 mod wait;
 
 pub(crate) use agent::Agent;
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, IMAGE};
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
-pub(crate) use peer::Peer;
+pub(crate) use peer::{Peer, python};
 pub(crate) use prometheus::Prometheus;
 pub(crate) use receiver::{Answer, Receiver};
 pub(crate) use wait::{until, until_within};

@@ -19,17 +19,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts `receiver.py PROTOCOL ARGS` and waits until it listens. `None`, said aloud, where its packages are not installed.
     pub(crate) fn start(dir: &Path, protocol: &str, args: &[&str]) -> Option<Self> {
-        // The test's own executable lies in `deps` of a profile under the target directory.
-        let exe = std::env::current_exe().unwrap();
-        let python = exe
-            .ancestors()
-            .nth(3)
-            .unwrap()
-            .join("test-python/bin/python");
-        if !python.exists() {
-            println!("SKIPPED: no {} (see scripts/setup-tests)", python.display());
-            return None;
-        }
+        let python = python()?;
         let number = fs::read_dir(dir).unwrap().count();
         let said = dir.join(format!("{protocol}-{number}.said"));
         let child = Command::new(python)
@@ -109,4 +99,20 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The Python that has the packages of tests/*/requirements.txt. `None`, said aloud, where they are not installed.
+pub(crate) fn python() -> Option<PathBuf> {
+    // The test's own executable lies in `deps` of a profile under the target directory.
+    let exe = std::env::current_exe().unwrap();
+    let python = exe
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .join("test-python/bin/python");
+    if !python.exists() {
+        println!("SKIPPED: no {} (see scripts/setup-tests)", python.display());
+        return None;
+    }
+    Some(python)
 }

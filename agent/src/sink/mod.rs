@@ -253,8 +253,14 @@ fn pretty(terminal: bool) -> Pretty {
     }
 }
 
-/// The node's name, as the kernel knows it.
+/// What stands in every event as its host: `LOGSIEVE_HOST`, which a pod sets because the kernel tells it the pod's own name;
+/// else the kernel's node name.
 pub(crate) fn host_name() -> String {
+    if let Ok(given) = std::env::var("LOGSIEVE_HOST")
+        && !given.is_empty()
+    {
+        return given;
+    }
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
