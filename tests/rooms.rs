@@ -20,13 +20,18 @@ const AGENT: &[(&str, &[&str])] = &[
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
     ("stores", &["config", "store"]),
+    ("models", &["classify", "config"]),
     ("http", &["store", "web"]),
-    ("classify", &[]),
-    ("flow", &["escape", "source", "telemetry"]),
-    ("store", &["escape", "flow", "source", "telemetry"]),
+    ("classify", &["telemetry"]),
+    ("flow", &["classify", "escape", "source", "telemetry"]),
+    (
+        "store",
+        &["classify", "escape", "flow", "source", "telemetry"],
+    ),
     (
         "sink",
         &[
+            "classify",
             "config",
             "escape",
             "flow",

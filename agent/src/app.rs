@@ -5,6 +5,7 @@
 //! let go of their channel, the flow passes on what it holds and lets go of its own, the store keeps the rest and the sinks
 //! deliver it as far as they can; all of it within a deadline. What is not delivered by then is delivered by the next run.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -13,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use logline::rules::Pack;
-use logline::template;
+use logline::template::{self, TemplateId};
 use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::classify::{self, Handle, Remembered};
 use crate::config::{Checked, Listener, PackChoice};
-use crate::flow::{Control, Ends, Flow, Settings, Worker};
+use crate::flow::{Adopted, Control, Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
+use crate::models;
 use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::sink;
@@ -91,8 +94,30 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         used,
     };
     let mut flow = Flow::new(settings(config), Arc::new(rules));
-    take_up(&mut flow, &recovered);
-    let worker = Worker::new(flow, ends, Arc::clone(&metrics), config.utc_offset_s);
+    let placed = places(&store);
+    take_up(&mut flow, &recovered, &placed);
+    let (answered, answers) = channel();
+    let (handle, bert) = classify::spawn(
+        models::options(config),
+        Arc::new(pack.clone()),
+        remembered(&recovered, placed),
+        answered,
+        &metrics,
+        Arc::clone(&health),
+    )
+    .context("the BERT's stage cannot be started")?;
+    let sieve = LateSieve {
+        handle: handle.clone(),
+        answers,
+        wait: config.verdict_wait,
+    };
+    let worker = Worker::new(
+        flow,
+        ends,
+        Some(sieve),
+        Arc::clone(&metrics),
+        config.utc_offset_s,
+    );
     let flow = std::thread::Builder::new()
         .name("flow".to_owned())
         .spawn(move || worker.run())
@@ -113,10 +138,13 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         flow,
         keeper,
         sinks,
+        bert,
+        handle: handle.clone(),
     };
     let reload = Reload {
         choice: &config.pack,
         control,
+        handle: &handle,
         health: &health,
         metrics: &metrics,
     };
@@ -180,8 +208,33 @@ fn open_store(config: &Checked) -> (Store, Recovered) {
     (store, recovered)
 }
 
+/// The model that gave each template its place.
+fn places(store: &Store) -> HashMap<TemplateId, String> {
+    // A store that cannot be read says so elsewhere; then the places are made anew.
+    let places = store.reader().embeddings().unwrap_or_default();
+    places
+        .into_iter()
+        .map(|known| (known.id, known.embedding.version))
+        .collect()
+}
+
+/// What the stages after the rules are told of the runs before.
+fn remembered(recovered: &Recovered, mut placed: HashMap<TemplateId, String>) -> Vec<Remembered> {
+    recovered
+        .templates
+        .iter()
+        .filter(|template| template.alias_of.is_none())
+        .map(|template| Remembered {
+            id: template.id,
+            text: template.text.clone(),
+            judged: template.judged.clone(),
+            placed_by: placed.remove(&template.id),
+        })
+        .collect()
+}
+
 /// The flow goes on with the templates and streams of the runs before.
-fn take_up(flow: &mut Flow, recovered: &Recovered) {
+fn take_up(flow: &mut Flow, recovered: &Recovered, placed: &HashMap<TemplateId, String>) {
     let own = recovered
         .templates
         .iter()
@@ -191,7 +244,12 @@ fn take_up(flow: &mut Flow, recovered: &Recovered) {
         .iter()
         .filter_map(|template| Some((template.id, template.alias_of?)));
     flow.adopt(
-        own.map(|template| (template.text.as_str(), template.count)),
+        own.map(|template| Adopted {
+            text: &template.text,
+            count: template.count,
+            judged: template.judged.clone(),
+            placed: placed.contains_key(&template.id),
+        }),
         merged,
     );
     flow.resume(recovered.cursors.iter().cloned());
@@ -227,16 +285,18 @@ async fn serve(listener: TcpListener, pages: axum::Router) {
     }
 }
 
-/// What a SIGHUP does: the pack is read again, and where it is not sound the old one goes on.
+/// What a SIGHUP does: the pack and the model are read again, and where one is not sound the old one goes on.
 struct Reload<'a> {
     choice: &'a PackChoice,
     control: Sender<Control>,
+    handle: &'a Handle,
     health: &'a Health,
     metrics: &'a Metrics,
 }
 
 impl Reload<'_> {
     fn reload(&self) {
+        self.handle.reload();
         let pack = packs::read(self.choice)
             .and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
         self.metrics.reloaded(pack.is_ok());
@@ -349,6 +409,8 @@ struct Rooms {
     flow: JoinHandle<()>,
     keeper: JoinHandle<()>,
     sinks: Vec<JoinHandle<std::io::Result<()>>>,
+    bert: JoinHandle<()>,
+    handle: Handle,
 }
 
 impl Rooms {
@@ -369,6 +431,8 @@ impl Rooms {
         }
         self.keeper.join().map_err(panicked)?;
         self.flow.join().map_err(panicked)?;
+        self.handle.end();
+        self.bert.join().map_err(panicked)?;
         for source in self.sources {
             source.join().map_err(panicked)?;
         }

@@ -20,6 +20,7 @@ pub mod config;
 pub mod escape;
 pub mod flow;
 pub mod http;
+pub mod models;
 pub mod packs;
 pub mod shutdown;
 pub mod sink;

@@ -9,8 +9,10 @@ use logline::decode::Wrapper;
 use logline::time::TimeContext;
 
 use super::input::{Input, Piece, Unreadable};
+use super::local::{ModelArgument, judge_templates};
 use super::summary::Summary;
 use super::{Colour, Failed, InputArguments, PackArgument, output};
+use crate::classify::Judge;
 use crate::config::PackChoice;
 use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
@@ -50,6 +52,8 @@ pub(super) struct Arguments {
     no_join: bool,
     #[command(flatten)]
     pack: PackArgument,
+    #[command(flatten)]
+    model: ModelArgument,
     /// When colours are used
     #[arg(long, value_enum, default_value_t)]
     color: Colour,
@@ -63,7 +67,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         } else {
             Format::Json
         });
-    let rules = packs::load(&PackChoice::parse(&arguments.pack.pack))?;
+    let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
+    let rules = packs::compile(&pack)?;
+    let judge = arguments.model.open(&pack)?;
     let settings = Settings {
         join: !arguments.no_join,
         ..Settings::default()
@@ -71,6 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let colour = output::wants_colour(arguments.color);
     let mut work = Work::new(
         Flow::new(settings, Arc::new(rules)),
+        judge,
         Printer::new(format, colour),
     );
     let inputs = Input::of(&arguments.input.files);
@@ -115,6 +122,7 @@ fn progress(inputs: &[Input], format: Format) -> ProgressBar {
 
 struct Work {
     flow: Flow,
+    judge: Option<Judge>,
     batch: Batch,
     printer: Printer,
     started: Instant,
@@ -122,10 +130,11 @@ struct Work {
 }
 
 impl Work {
-    fn new(flow: Flow, printer: Printer) -> Self {
+    fn new(flow: Flow, judge: Option<Judge>, printer: Printer) -> Self {
         let batch = Batch::new(flow.labels());
         Self {
             flow,
+            judge,
             batch,
             printer,
             started: Instant::now(),
@@ -195,6 +204,9 @@ impl Work {
     fn hand_on(&mut self) -> anyhow::Result<()> {
         self.in_window = false;
         self.flow.settle(&mut self.batch);
+        if let Some(judge) = &mut self.judge {
+            judge_templates(judge, &mut self.flow, &mut self.batch)?;
+        }
         self.printer.print(&self.batch)?;
         self.batch.clear();
         Ok(())

@@ -8,6 +8,7 @@ mod explain;
 mod export;
 mod healthcheck;
 mod input;
+mod local;
 mod output;
 mod rules;
 mod run;

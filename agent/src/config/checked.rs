@@ -7,7 +7,7 @@ use std::time::Duration;
 use logline::assemble;
 
 use super::error::ConfigError;
-use super::raw::{LogFormat, LogLevel, Raw, Sources, Store};
+use super::raw::{LogFormat, LogLevel, Model, Raw, Sources, Store};
 use super::sinks::{self, Sink};
 
 /// Which pack decides.
@@ -63,6 +63,10 @@ pub struct Checked {
     pub pack: PackChoice,
     /// Bound of the template table.
     pub max_templates: usize,
+    /// How long a line waits for its template's verdict.
+    pub verdict_wait: Duration,
+    /// The BERT.
+    pub model: Model,
     /// What is kept on this host.
     pub store: Store,
     /// Where labelled events go.
@@ -136,6 +140,11 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         raw.classify.max_templates as u64,
         1,
     )?;
+    at_least(
+        "classify.model.threads",
+        raw.classify.model.threads as u64,
+        1,
+    )?;
     let minutes = raw.events.utc_offset_minutes;
     if minutes.abs() > 18 * 60 {
         return Err(ConfigError::value(
@@ -155,6 +164,8 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
         max_templates: raw.classify.max_templates,
+        verdict_wait: Duration::from_millis(raw.classify.wait_ms),
+        model: raw.classify.model,
         store: raw.store,
         sinks: sinks::check(name, raw.sinks)?,
         api: listener(name, "api", &raw.api.listen, &raw.api.token_file)?,

@@ -142,6 +142,25 @@ section! {
         pack: String,
         /// Bound of the template table.
         max_templates: usize,
+        /// How long a line waits for its template's verdict.
+        wait_ms: u64,
+    } nested {
+        /// The BERT.
+        model: Model / PartialModel,
+    }
+}
+
+section! {
+    /// The BERT that judges the templates that no rule decides.
+    Model / PartialModel {
+        /// Whether there is one; `auto`: where one is found.
+        enabled: Switch,
+        /// Its directory; empty: the usual places.
+        directory: String,
+        /// ONNX Runtime's shared library; empty: the one beside the model, or the system's.
+        runtime: String,
+        /// Threads of one inference.
+        threads: usize,
     }
 }
 

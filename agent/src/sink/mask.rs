@@ -8,7 +8,6 @@ use logline::template::TemplateId;
 use super::encode::Outgoing;
 use super::identity::ByNumber;
 use crate::config::sinks::Redact;
-use crate::escape::escape_json;
 use crate::flow::{Batch, Labelled, TemplateText};
 
 /// So many templates are remembered with what they look like; then it begins anew.
@@ -156,8 +155,15 @@ fn masked_template(
     known: &mut ByNumber<TemplateId, Option<Arc<TemplateText>>>,
     template: &TemplateText,
 ) -> Option<Arc<TemplateText>> {
-    if let Some(known) = known.get(&template.id) {
-        return known.clone();
+    match known.get(&template.id) {
+        Some(Some(masked)) if masked.judged != template.judged => {
+            let (text, judged) = (masked.text.clone(), template.judged.clone());
+            let masked = Arc::new(TemplateText::of(template.id, text, judged));
+            known.insert(template.id, Some(Arc::clone(&masked)));
+            return Some(masked);
+        }
+        Some(known) => return known.clone(),
+        None => {}
     }
     if known.len() >= MAX_TEMPLATES {
         known.clear();
@@ -167,13 +173,11 @@ fn masked_template(
     let masked = (!findings.is_empty()).then(|| {
         let mut text = Vec::new();
         rewrite(redactor, template.text.as_bytes(), &findings, &mut text);
-        let mut json = Vec::new();
-        escape_json(&text, &mut json);
-        Arc::new(TemplateText {
-            id: template.id,
-            text: String::from_utf8_lossy(&text).into_owned(),
-            json,
-        })
+        Arc::new(TemplateText::of(
+            template.id,
+            String::from_utf8_lossy(&text).into_owned(),
+            template.judged.clone(),
+        ))
     });
     known.insert(template.id, masked.clone());
     masked

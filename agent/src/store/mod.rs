@@ -58,7 +58,7 @@ pub use ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord, S
 pub use names::KnownTemplate;
 pub use open::Recovered;
 pub use options::{Options, WhenFull};
-pub use reader::{Hit, Query, Reader};
+pub use reader::{Embedded, Hit, Query, Reader};
 
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};

@@ -1,5 +1,6 @@
 //! What the agent says of itself: its log, its metrics, its health.
 
+mod classify;
 pub mod clock;
 pub mod health;
 pub mod listener;
@@ -8,6 +9,7 @@ pub mod metrics;
 mod sinks;
 mod store;
 
+pub use classify::ClassifyMetrics;
 pub use health::Health;
 pub use metrics::Metrics;
 pub use sinks::SinkMetrics;

@@ -38,6 +38,25 @@ impl ModelError {
         )
     }
 
+    /// There is no model.
+    pub(in crate::classify) fn missing() -> Self {
+        Self {
+            place: "classify.model".to_owned(),
+            problem: "there is no model".to_owned(),
+            remedy: "make one (make model), or name its directory in classify.model.directory"
+                .to_owned(),
+        }
+    }
+
+    /// The model has more to do than it can.
+    pub(in crate::classify) fn busy() -> Self {
+        Self {
+            place: "the model".to_owned(),
+            problem: "has too much to do".to_owned(),
+            remedy: "ask again in a moment".to_owned(),
+        }
+    }
+
     /// ONNX Runtime could not do its work.
     pub(super) fn failed(error: &ort::Error) -> Self {
         Self {
