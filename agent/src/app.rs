@@ -19,7 +19,7 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::classify::{self, Handle, Remembered};
+use crate::classify::{self, Handle, Remembered, Renewal};
 use crate::config::{Checked, Listener, PackChoice};
 use crate::flow::{Adopted, Control, Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
@@ -29,7 +29,7 @@ use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Counters};
 use crate::sources;
-use crate::store::{self, Recovered, Store};
+use crate::store::{self, KnownTemplate, Recovered, Store};
 use crate::stores;
 use crate::telemetry::{Health, Metrics, clock, listener};
 
@@ -100,7 +100,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let (handle, bert) = classify::spawn(
         models::options(config),
         Arc::new(pack.clone()),
-        remembered(&recovered, placed),
+        remembered(&recovered.templates, placed),
         answered,
         &metrics,
         Arc::clone(&health),
@@ -145,6 +145,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         choice: &config.pack,
         control,
         handle: &handle,
+        store: &store,
         health: &health,
         metrics: &metrics,
     };
@@ -219,9 +220,11 @@ fn places(store: &Store) -> HashMap<TemplateId, String> {
 }
 
 /// What the stages after the rules are told of the runs before.
-fn remembered(recovered: &Recovered, mut placed: HashMap<TemplateId, String>) -> Vec<Remembered> {
-    recovered
-        .templates
+fn remembered(
+    templates: &[KnownTemplate],
+    mut placed: HashMap<TemplateId, String>,
+) -> Vec<Remembered> {
+    templates
         .iter()
         .filter(|template| template.alias_of.is_none())
         .map(|template| Remembered {
@@ -290,13 +293,21 @@ struct Reload<'a> {
     choice: &'a PackChoice,
     control: Sender<Control>,
     handle: &'a Handle,
+    store: &'a Store,
     health: &'a Health,
     metrics: &'a Metrics,
 }
 
 impl Reload<'_> {
+    fn renewal(&self, pack: Option<Arc<Pack>>) -> Renewal {
+        let templates = self.store.reader().templates();
+        Renewal {
+            pack,
+            known: remembered(&templates, places(self.store)),
+        }
+    }
+
     fn reload(&self) {
-        self.handle.reload();
         let pack = packs::read(self.choice)
             .and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
         self.metrics.reloaded(pack.is_ok());
@@ -304,10 +315,12 @@ impl Reload<'_> {
             Ok((pack, rules)) => {
                 info!(pack = %pack.name, rules = rules.len(), "pack reloaded");
                 self.health.fine("pack", loaded(&pack));
+                self.handle.reload(self.renewal(Some(Arc::new(pack))));
                 // A flow that has ended needs no rules.
                 let _ = self.control.send(Control::Rules(Arc::new(rules)));
             }
             Err(problem) => {
+                self.handle.reload(self.renewal(None));
                 warn!(%problem, "the pack is not sound; the one loaded before goes on");
                 self.health.broken(
                     "pack",

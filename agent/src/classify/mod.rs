@@ -22,8 +22,8 @@ use logline::template::TemplateId;
 pub use judge::{Judge, text_of, text_of_line};
 pub use judgement::{Judgement, Stage, Vector};
 use model::{Model, ModelError};
-pub use queue::{Context, Question};
-pub use stage::{Handle, Options, Remembered, TeachError, judgement_of, spawn};
+pub use queue::{Context, Question, Remembered, Renewal};
+pub use stage::{Handle, Options, TeachError, judgement_of, spawn};
 
 /// Where a template lies, and the model that says so.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use logline::rules::Pack;
 use logline::template::TemplateId;
 
+use super::judgement::Judgement;
 use super::model::ModelError;
 
 /// Templates that may wait in each of the two queues; what finds no room is asked again when it comes again.
@@ -23,8 +25,10 @@ pub struct Question {
     pub id: TemplateId,
     /// What the model is shown, as [`text_of`](super::text_of) makes it.
     pub text: String,
-    /// A rule decides for its events: only its place among the templates is wanted, and there is no haste.
+    /// A rule decides for its events: only its place among the templates is wanted.
     pub decided: bool,
+    /// Nobody waits for it.
+    pub idle: bool,
     /// What an LLM is told beside the text, where it is asked.
     pub context: Context,
 }
@@ -40,8 +44,30 @@ pub struct Context {
     pub level: &'static str,
     /// The container's image.
     pub image: String,
-    /// The message, with its secrets masked.
+    /// The beginning of its message as it was written: whoever lets it leave this host masks it first.
     pub example: String,
+}
+
+/// What the stage is to go on with.
+#[derive(Clone, Debug, Default)]
+pub struct Renewal {
+    /// The pack, where it has changed.
+    pub pack: Option<Arc<Pack>>,
+    /// The templates that are known.
+    pub known: Vec<Remembered>,
+}
+
+/// A template that is known, perhaps from an earlier run.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// Its id.
+    pub id: TemplateId,
+    /// Its text.
+    pub text: String,
+    /// What it was judged to be about.
+    pub judged: Option<Arc<Judgement>>,
+    /// The model that gave it its place.
+    pub placed_by: Option<String>,
 }
 
 /// A place for each text, or why there is none.
@@ -61,7 +87,7 @@ pub(super) enum Work {
     /// Templates.
     Templates(Vec<Question>),
     /// The model is to be loaded anew.
-    Reload,
+    Reload(Renewal),
     /// Nothing more.
     End,
 }
@@ -71,7 +97,7 @@ struct State {
     callers: VecDeque<Work>,
     urgent: VecDeque<Question>,
     idle: VecDeque<Question>,
-    reload: bool,
+    reload: Option<Renewal>,
     ended: bool,
 }
 
@@ -90,7 +116,7 @@ impl Queue {
     /// Adds a template. False where there is no room.
     pub(super) fn ask(&self, question: Question) -> bool {
         let mut state = self.lock();
-        let queue = if question.decided {
+        let queue = if question.idle {
             &mut state.idle
         } else {
             &mut state.urgent
@@ -115,8 +141,12 @@ impl Queue {
     }
 
     /// The model is loaded anew before anything else.
-    pub(super) fn reload(&self) {
-        self.lock().reload = true;
+    pub(super) fn reload(&self, mut renewal: Renewal) {
+        let mut state = self.lock();
+        // An earlier pack that was not taken up yet is not forgotten.
+        let earlier = state.reload.take().and_then(|earlier| earlier.pack);
+        renewal.pack = renewal.pack.or(earlier);
+        state.reload = Some(renewal);
         self.wake.notify_one();
     }
 
@@ -146,8 +176,8 @@ impl Queue {
             if state.ended {
                 return Work::End;
             }
-            if std::mem::take(&mut state.reload) {
-                return Work::Reload;
+            if let Some(renewal) = state.reload.take() {
+                return Work::Reload(renewal);
             }
             if let Some(work) = state.callers.pop_front() {
                 return work;

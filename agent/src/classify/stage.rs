@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::judge::{Judge, Verdict};
 use super::judgement::{Judgement, Stage, Vector};
 use super::model::ModelError;
-use super::queue::{Question, Queue, Work};
+use super::queue::{Question, Queue, Remembered, Renewal, Work};
 use super::{Answer, Embed, Embedding, Said, Taught};
 use crate::telemetry::{ClassifyMetrics, Health, Metrics};
 
@@ -37,19 +37,6 @@ pub struct Options {
     pub runtime: Option<PathBuf>,
     /// Threads of one inference.
     pub threads: usize,
-}
-
-/// A template of an earlier run.
-#[derive(Clone, Debug)]
-pub struct Remembered {
-    /// Its id.
-    pub id: TemplateId,
-    /// Its text.
-    pub text: String,
-    /// What it was judged to be about.
-    pub judged: Option<Arc<Judgement>>,
-    /// The model that gave it its place.
-    pub placed_by: Option<String>,
 }
 
 /// Why a verdict cannot be taught.
@@ -83,7 +70,7 @@ struct Shared {
     /// To the flow.
     answers: Sender<Said>,
     /// The categories of the pack.
-    categories: Vec<String>,
+    categories: RwLock<Vec<String>>,
     /// A model is there, or is being loaded.
     on: AtomicBool,
     /// Why there is none.
@@ -118,10 +105,16 @@ impl Handle {
     /// # Errors
     /// Where there is no such category or template, or the flow has ended.
     pub fn teach(&self, id: TemplateId, category: &str, by: &str) -> Result<String, TeachError> {
-        if !self.shared.categories.iter().any(|known| known == category) {
+        let categories = self
+            .shared
+            .categories
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if !categories.iter().any(|known| known == category) {
             return Err(TeachError::Category {
                 category: category.to_owned(),
-                known: self.shared.categories.clone(),
+                known: categories,
             });
         }
         let (reply, answer) = sync_channel(1);
@@ -148,9 +141,17 @@ impl Handle {
         self.call(|reply| Work::Judge(text.to_owned(), reply))
     }
 
-    /// Loads the model anew.
-    pub fn reload(&self) {
-        self.shared.queue.reload();
+    /// Loads the model anew. What another model or another version of the taxonomy has judged is judged anew when nothing
+    /// else is to be done.
+    pub fn reload(&self, renewal: Renewal) {
+        if let Some(pack) = &renewal.pack {
+            *self
+                .shared
+                .categories
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = categories(pack);
+        }
+        self.shared.queue.reload(renewal);
     }
 
     /// Ends the thread.
@@ -205,11 +206,10 @@ pub fn spawn(
     metrics: &Metrics,
     health: Arc<Health>,
 ) -> std::io::Result<(Handle, JoinHandle<()>)> {
-    let categories = pack.taxonomy.categories.iter();
     let shared = Arc::new(Shared {
         queue: Queue::default(),
         answers: answers.clone(),
-        categories: categories.map(|category| category.id.clone()).collect(),
+        categories: RwLock::new(categories(&pack)),
         on: AtomicBool::new(options.directory.is_some()),
         problem: RwLock::default(),
     });
@@ -230,6 +230,11 @@ pub fn spawn(
         .name("bert".to_owned())
         .spawn(move || room.run())?;
     Ok((handle, thread))
+}
+
+fn categories(pack: &Pack) -> Vec<String> {
+    let categories = pack.taxonomy.categories.iter();
+    categories.map(|category| category.id.clone()).collect()
 }
 
 /// The state of the thread.
@@ -253,7 +258,11 @@ impl Room {
             let work = self.shared.queue.next();
             match work {
                 Work::End => return,
-                Work::Reload => self.load(),
+                Work::Reload(renewal) => {
+                    self.known = renewal.known;
+                    self.pack = renewal.pack.unwrap_or_else(|| Arc::clone(&self.pack));
+                    self.load();
+                }
                 Work::Embed(texts, reply) => {
                     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                     // Who does not wait any more needs no answer, here and below.
@@ -367,7 +376,7 @@ impl Room {
                 let _ = self.shared.queue.ask(Question {
                     id: known.id,
                     text: asked.unwrap_or(known.text),
-                    decided: true,
+                    idle: true,
                     ..Question::default()
                 });
             }

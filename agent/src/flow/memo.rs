@@ -132,6 +132,7 @@ impl Memo {
             id: template.id,
             text: text_of(&logger, level, &template.text),
             decided,
+            idle: decided,
             context: Context {
                 template: template.text.clone(),
                 logger: logger.into_owned(),

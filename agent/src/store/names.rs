@@ -200,6 +200,16 @@ impl Names {
         }
     }
 
+    /// What the template with this id, or the one that it is part of now, is judged to be about.
+    pub(super) fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
+        let number = *self.template_numbers.get(&id.0)?;
+        let last = self.last_successor(number);
+        let number = last
+            .and_then(|id| self.template_numbers.get(&id.0))
+            .unwrap_or(&number);
+        self.template_text(*number)?.judged.clone()
+    }
+
     /// The numbers of the templates whose verdict names one of `categories`, ascending.
     pub(super) fn templates_judged(&self, categories: &[String]) -> Vec<u32> {
         let of = |entry: &Option<(Arc<TemplateText>, Known)>| {

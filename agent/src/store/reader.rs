@@ -22,7 +22,7 @@ use super::options::Options;
 use super::state::Shared;
 use super::tables::{BlockHead, VECTORS, VectorRecord, from_bytes};
 use super::{Recovered, Store};
-use crate::classify::{Embedding, Vector};
+use crate::classify::{Embedding, Judgement, Vector};
 use crate::flow::{Batch, Labelled, StreamInfo, UNCLASSIFIED};
 
 /// Which events are asked for; nothing given asks for all.
@@ -112,6 +112,12 @@ impl Reader {
     #[must_use]
     pub fn templates(&self) -> Vec<KnownTemplate> {
         self.names().known_templates()
+    }
+
+    /// What the template with this id, or the one that it is part of now, is judged to be about.
+    #[must_use]
+    pub fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
+        self.names().judged(id)
     }
 
     /// A number that grows whenever there is a new template, verdict or vector: what was made of them before is to be made
