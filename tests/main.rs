@@ -13,6 +13,7 @@
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
+//! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
 //! | [`sinks`] | files, JSON over HTTP and standard output side by side: outages, stops and starts |
@@ -44,6 +45,7 @@ mod healthcheck;
 mod hostile;
 mod image;
 mod metrics;
+mod model;
 mod pipe;
 mod protocols;
 mod reload;

@@ -39,6 +39,21 @@ pub(crate) fn eval_data() -> Option<PathBuf> {
     None
 }
 
+/// A model made by `make model`; `None`, said aloud, where it is not at hand. Tests that need it name it to the agent,
+/// which finds none by itself.
+pub(crate) fn model() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_BIN_EXE_logsieve")).join("../../model");
+    let place = std::env::var_os("LOGSIEVE_MODEL").map_or(beside, PathBuf::from);
+    if place.join("manifest.json").is_file() {
+        return Some(place);
+    }
+    println!(
+        "SKIPPED: no model at {} (make model makes one; LOGSIEVE_MODEL names another place)",
+        place.display()
+    );
+    None
+}
+
 /// A fresh directory that is removed with the value.
 pub(crate) fn dir() -> tempfile::TempDir {
     tempfile::Builder::new()

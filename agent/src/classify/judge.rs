@@ -114,8 +114,8 @@ impl Judge {
             hash.update(&[0]);
         }
         if let Some(few) = counts.iter().position(|count| *count < LEAST_EXAMPLES) {
-            return Err(ModelError::new(
-                Path::new(&pack.name),
+            return Err(ModelError::pack(
+                &pack.name,
                 format!(
                     "has {} example lines of category {}, which is too few to fit a head to",
                     counts[few], wanted[few]

@@ -37,6 +37,8 @@ pub struct Options {
     pub runtime: Option<PathBuf>,
     /// Threads of one inference.
     pub threads: usize,
+    /// It was asked for: without it the agent is not whole.
+    pub required: bool,
 }
 
 /// Why a verdict cannot be taught.
@@ -329,7 +331,13 @@ impl Room {
                     "templates that no rule decides stay unclassified"
                 };
                 warn!(%problem, "{goes_on}");
-                self.health.broken(BERT, format!("{problem}; {goes_on}"));
+                let said = format!("{problem}; {goes_on}");
+                // A pack with rules alone is no fault, and neither is a model that was only found.
+                if self.options.required || !problem.is_of_pack() {
+                    self.health.broken(BERT, said);
+                } else {
+                    self.health.fine(BERT, format!("off: {said}"));
+                }
                 if self.judge.is_none() {
                     *self
                         .shared

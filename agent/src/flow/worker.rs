@@ -359,6 +359,10 @@ impl Worker {
             self.verdicts()?;
             std::thread::sleep(LOOK);
         }
+        self.verdicts()?;
+        if self.flow.has_news() {
+            self.send(Batch::new(self.flow.labels()))?;
+        }
         Ok(())
     }
 

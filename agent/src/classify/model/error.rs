@@ -9,6 +9,8 @@ pub struct ModelError {
     place: String,
     problem: String,
     remedy: String,
+    /// The pack lacks what a head is fitted to.
+    of_pack: bool,
 }
 
 impl std::error::Error for ModelError {}
@@ -26,6 +28,7 @@ impl ModelError {
             place: file.display().to_string(),
             problem,
             remedy: remedy.to_owned(),
+            of_pack: false,
         }
     }
 
@@ -38,6 +41,22 @@ impl ModelError {
         )
     }
 
+    /// The pack `name` has too little for a head of its own.
+    pub(in crate::classify) fn pack(name: &str, problem: String, remedy: &str) -> Self {
+        Self {
+            place: format!("pack {name}"),
+            problem,
+            remedy: remedy.to_owned(),
+            of_pack: true,
+        }
+    }
+
+    /// Whether the model is sound, and the pack lacks what is needed to use it.
+    #[must_use]
+    pub fn is_of_pack(&self) -> bool {
+        self.of_pack
+    }
+
     /// There is no model.
     pub(in crate::classify) fn missing() -> Self {
         Self {
@@ -45,6 +64,7 @@ impl ModelError {
             problem: "there is no model".to_owned(),
             remedy: "make one (make model), or name its directory in classify.model.directory"
                 .to_owned(),
+            of_pack: false,
         }
     }
 
@@ -54,6 +74,7 @@ impl ModelError {
             place: "the model".to_owned(),
             problem: "has too much to do".to_owned(),
             remedy: "ask again in a moment".to_owned(),
+            of_pack: false,
         }
     }
 
@@ -68,6 +89,7 @@ impl ModelError {
                 .unwrap_or_default()
                 .to_owned(),
             remedy: "the other stages go on; try another model or runtime".to_owned(),
+            of_pack: false,
         }
     }
 
@@ -77,6 +99,7 @@ impl ModelError {
             place: "model.onnx".to_owned(),
             problem,
             remedy: "export the model anew; the other stages go on".to_owned(),
+            of_pack: false,
         }
     }
 }
