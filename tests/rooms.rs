@@ -21,7 +21,20 @@ const AGENT: &[(&str, &[&str])] = &[
     ),
     ("stores", &["config", "store"]),
     ("models", &["classify", "config"]),
-    ("http", &["store", "web"]),
+    (
+        "http",
+        &[
+            "config",
+            "escape",
+            "flow",
+            "shutdown",
+            "sink",
+            "source",
+            "store",
+            "telemetry",
+            "web",
+        ],
+    ),
     ("classify", &["telemetry"]),
     ("flow", &["classify", "escape", "source", "telemetry"]),
     (

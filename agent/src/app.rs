@@ -71,7 +71,8 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .as_ref()
         .map(|telemetry| &telemetry.listener);
     let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
-    let api_listener = bind(config.api.as_ref(), "api", "answers about the logs")?;
+    let api = config.api.as_ref().map(|api| &api.listener);
+    let api_listener = bind(api, "api", "answers about the logs")?;
     let (store, recovered) = open_store(config);
     let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
@@ -133,6 +134,25 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     )?;
     drop(recovered);
 
+    let http = match (&config.api, api_listener) {
+        (Some(options), Some(listener)) => {
+            let api = http::Api::new(http::Parts {
+                reader: store.reader(),
+                health: Arc::clone(&health),
+                docker: sources::docker_host(config),
+                host: sink::host_name(),
+                classifier: None,
+                asker: None,
+                writer: None,
+                options: options.clone(),
+                shutdown: shutdown.clone(),
+            })
+            .context("the live streams cannot be started")?;
+            let pages = http::router(&api);
+            Some(http::serve(listener, api, pages).context("the API cannot be started")?)
+        }
+        _ => None,
+    };
     let rooms = Rooms {
         sources,
         flow,
@@ -140,6 +160,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         sinks,
         bert,
         handle: handle.clone(),
+        http,
     };
     let reload = Reload {
         choice: &config.pack,
@@ -159,10 +180,6 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
                 telemetry.and_then(|listener| listener.token.as_deref()),
             );
             tokio::spawn(serve(listener, pages));
-        }
-        if let Some(listener) = api_listener {
-            let token = config.api.as_ref().and_then(|api| api.token.as_deref());
-            tokio::spawn(serve(listener, http::router(store.reader(), token)));
         }
         let trouble = Trouble::new(&counters, &health);
         watch(&shutdown, &rooms, &reload, trouble, config.drain_timeout).await
@@ -424,6 +441,7 @@ struct Rooms {
     sinks: Vec<JoinHandle<std::io::Result<()>>>,
     bert: JoinHandle<()>,
     handle: Handle,
+    http: Option<JoinHandle<()>>,
 }
 
 impl Rooms {
@@ -448,6 +466,9 @@ impl Rooms {
         self.bert.join().map_err(panicked)?;
         for source in self.sources {
             source.join().map_err(panicked)?;
+        }
+        if let Some(http) = self.http {
+            http.join().map_err(panicked)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ pub mod sinks;
 mod checked;
 mod error;
 
-pub use checked::{Checked, Listener, PackChoice, Telemetry};
+pub use checked::{Api, Checked, Listener, PackChoice, Telemetry};
 pub use error::ConfigError;
 
 #[cfg(test)]

@@ -201,6 +201,24 @@ section! {
         listen: String,
         /// File with the bearer token that is asked for, or empty for none.
         token_file: String,
+        /// Environment variable with that token, or empty for none.
+        token_env: String,
+        /// Whether secrets are masked in the lines that it shows.
+        redact: Switch,
+        /// Further names under which it may be asked.
+        hosts: Vec<String>,
+        /// Origins whose pages may ask it from a browser.
+        cors_origins: Vec<String>,
+        /// The most that a request's body may hold.
+        max_body_bytes: usize,
+        /// Milliseconds that a request may take.
+        timeout_ms: u64,
+        /// Requests that one address may send in a second.
+        requests_per_second: u32,
+        /// Connections at a time.
+        max_connections: usize,
+        /// Live streams at a time.
+        max_streams: usize,
     }
 }
 

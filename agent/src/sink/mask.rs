@@ -15,7 +15,7 @@ const MAX_TEMPLATES: usize = 50_000;
 
 /// Masks one event after another.
 #[derive(Default)]
-pub(super) struct Mask {
+pub(crate) struct Mask {
     redactor: Option<Redactor>,
     findings: Vec<Finding>,
     text: Vec<u8>,
@@ -33,7 +33,7 @@ impl Mask {
     ///
     /// # Errors
     /// Where a pattern of the user's own cannot be used.
-    pub(super) fn new(settings: &Redact) -> Result<Self, RedactError> {
+    pub(crate) fn new(settings: &Redact) -> Result<Self, RedactError> {
         let redactor = match settings {
             Redact::Off => None,
             Redact::On(options) => Some(Redactor::new(options)?),
@@ -47,7 +47,7 @@ impl Mask {
     }
 
     /// `event` as it goes out.
-    pub(super) fn apply<'a>(&'a mut self, batch: &'a Batch, event: &'a Labelled) -> Outgoing<'a> {
+    pub(crate) fn apply<'a>(&'a mut self, batch: &'a Batch, event: &'a Labelled) -> Outgoing<'a> {
         self.mask(batch, event, true)
     }
 

@@ -28,7 +28,7 @@ mod http;
 mod identity;
 mod lines;
 pub mod loki;
-mod mask;
+pub(crate) mod mask;
 pub mod otlp;
 mod sample;
 mod select;

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use redb::ReadableTable as _;
 
@@ -46,6 +47,8 @@ pub struct Query {
     pub start: Option<u64>,
     /// At most so many events; 0 for all.
     pub limit: usize,
+    /// What is not found by then is left out.
+    pub until: Option<Instant>,
 }
 
 /// An event that was found, with what its texts lie in.
@@ -191,6 +194,9 @@ impl Reader {
             (Some(start), true) => start - 1,
         };
         loop {
+            if query.until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(());
+            }
             let Some((first, end, batch, seqs)) = self.segment(&wanted, at)? else {
                 return Ok(());
             };
