@@ -13,6 +13,7 @@ const AGENT: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("packs", &["config"]),
     ("web", &[]),
+    ("client", &["config"]),
     ("telemetry", &["config", "web"]),
     ("source", &["shutdown", "telemetry"]),
     (
@@ -45,6 +46,7 @@ const AGENT: &[(&str, &[&str])] = &[
         "sink",
         &[
             "classify",
+            "client",
             "config",
             "escape",
             "flow",

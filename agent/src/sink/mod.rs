@@ -14,9 +14,8 @@
 //! | `http`, `file`, `lines` | JSON over HTTP; rotating files; standard output and nowhere |
 //! | [`forward`], `otlp`, `loki` | protocols of their own |
 //! | `service`, `tls` | what protocols share: a stream's service, TLS without HTTP |
-//! | `backoff`, `compress`, `dead`, `drain`, `state` | the engine's parts |
+//! | `compress`, `dead`, `drain`, `state` | the engine's parts |
 
-mod backoff;
 mod compress;
 mod dead;
 mod deliver;
@@ -46,7 +45,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use backoff::Backoff;
 use compress::Compressor;
 use dead::DeadLetters;
 use deliver::{Engine, Limit, Load};
@@ -58,6 +56,7 @@ use select::Select;
 use state::State;
 use transport::{Body, Transport};
 
+use crate::client::Backoff;
 use crate::config::sinks::{Sink, StdoutFormat, To};
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -219,7 +218,7 @@ fn engine(
         sampler: sink.sample.map(Sampler::new),
         mask: Mask::new(&sink.redact).with_context(place)?,
         compressor: Compressor::new(sink.compression).with_context(place)?,
-        backoff: Backoff::new(&sink.retry),
+        backoff: Backoff::new(sink.retry.initial, sink.retry.max),
         dead: sink
             .dead_letter
             .as_ref()

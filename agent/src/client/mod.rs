@@ -1,30 +1,52 @@
-//! One HTTP client per sink: its connection is kept, its secrets are read again when they may have changed.
+//! Requests over HTTP, as sinks and the LLM make them: the connection is kept, secrets are read again when they may have
+//! changed, and an answer is a status with a bounded text.
+//!
+//! Enters: a body and how long to wait for it. Leaves: an [`Answer`], or why there is none ([`Failure`]). What either means
+//! is the caller's business; [`Backoff`] says how long to wait before the next attempt.
 
-use std::path::Path;
+mod answer;
+mod backoff;
+mod certificates;
+mod named;
+
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Body, Proxy};
 
-use super::answer::{self, Answer};
-use super::named::Named;
-use crate::config::sinks::{self, Auth, Compression, Secret, Tls};
-use crate::sink::transport::{Outcome, Prepared};
+pub use answer::{Answer, CUT, Failure};
+pub use backoff::Backoff;
+
+use named::Named;
+
+use crate::config::sinks::{self, Auth, Compression, Secret};
 
 /// Tokens that a platform renews (projected service account tokens, for one) are found after so long.
 const SECRETS_AGE: Duration = Duration::from_secs(60);
-/// At most so much of an answer's body is read: a message, or a partial success.
-const ANSWER_BYTES: u64 = 64 * 1024;
 /// A connection that was idle for longer is not used again: receivers close theirs after a minute or so.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// A request that is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// Its body, compressed as `compression` says.
+    pub body: &'a [u8],
+    /// What the body is.
+    pub content_type: &'static str,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// The answer must be there after so long, or the client's own bound where that is less.
+    pub patience: Duration,
+    /// At most so much of the answer is read, in bytes.
+    pub answer_bytes: u64,
+}
+
 /// Makes requests to one address.
 #[derive(Debug)]
-pub(in crate::sink) struct Client {
+pub struct Client {
     agent: Agent,
     settings: sinks::Client,
     uri: Uri,
@@ -39,7 +61,7 @@ impl Client {
     ///
     /// # Errors
     /// In words, where a certificate, key or proxy cannot be used.
-    pub(in crate::sink) fn new(settings: &sinks::Client) -> Result<Self, String> {
+    pub fn new(settings: &sinks::Client) -> Result<Self, String> {
         let uri: Uri = settings
             .url
             .parse()
@@ -58,7 +80,7 @@ impl Client {
             .max_idle_connections(1)
             .max_idle_connections_per_host(1)
             .max_idle_age(IDLE)
-            .tls_config(tls(&settings.tls)?);
+            .tls_config(certificates::tls(&settings.tls)?);
         let (agent, uri) = match &settings.tls.server_name {
             // The proxy would be asked for the server's name, which need not have an address.
             Some(name) => {
@@ -79,15 +101,26 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends `request` as the body of a POST with this content type.
+    /// Sends `request` and reads the answer.
     ///
     /// # Errors
-    /// What becomes of the request where there is no answer.
-    pub(in crate::sink) fn post(
-        &mut self,
-        request: &Prepared<'_>,
-        content_type: &'static str,
-    ) -> Result<Answer, Outcome> {
+    /// What happened, where there is no answer.
+    pub fn send(&mut self, request: &Sending<'_>) -> Result<Answer, Failure> {
+        let (answer, body) = self.open(request)?;
+        // The status decides; a text that does not come whole changes nothing of it.
+        let text = body
+            .into_with_config()
+            .limit(request.answer_bytes)
+            .read_to_vec()
+            .unwrap_or_default();
+        Ok(answer.with_body(text))
+    }
+
+    /// Sends `request`; the answer's body is still to be read. `request.patience` holds for the reading, too.
+    ///
+    /// # Errors
+    /// What happened, where there is no answer.
+    pub fn open(&mut self, request: &Sending<'_>) -> Result<(Answer, Body), Failure> {
         if self.read_at.is_none_or(|at| at.elapsed() >= SECRETS_AGE)
             && let Err(why) = self.refresh()
         {
@@ -95,7 +128,7 @@ impl Client {
             tracing::warn!(host = ?self.uri.host(), why, "a secret cannot be read again");
             self.read_at = Some(Instant::now());
         }
-        let sent = self.prepare(request, content_type).and_then(|sent| {
+        let sent = self.prepare(request).and_then(|sent| {
             let patience = request.patience.min(self.settings.timeout);
             let sent = self
                 .agent
@@ -104,35 +137,19 @@ impl Client {
                 .build();
             self.agent.run(sent)
         });
-        let answer = sent.map(|response| {
-            let (head, mut body) = response.into_parts();
-            // The status decides; a text that does not come whole changes nothing of it.
-            let text = body
-                .with_config()
-                .limit(ANSWER_BYTES)
-                .read_to_vec()
-                .unwrap_or_default();
-            Answer::new(head.status.as_u16(), &head.headers, text)
-        });
-        match answer {
-            Ok(answer) => {
-                if answer.is_refusal_of_who_asks() {
-                    self.read_at = None;
-                }
-                Ok(answer)
-            }
-            Err(error) => Err(answer::failed(&error)),
+        let (head, body) = sent.map_err(|error| Failure::of(&error))?.into_parts();
+        let answer = Answer::new(head.status.as_u16(), &head.headers);
+        if answer.is_refusal_of_who_asks() {
+            self.read_at = None;
         }
+        Ok((answer, body))
     }
 
-    fn prepare<'b>(
-        &self,
-        request: &Prepared<'b>,
-        content_type: &'static str,
-    ) -> Result<Request<&'b [u8]>, ureq::Error> {
+    fn prepare<'b>(&self, request: &Sending<'b>) -> Result<Request<&'b [u8]>, ureq::Error> {
         let mut sent = Request::post(self.uri.clone()).body(request.body)?;
         let headers = sent.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let content_type = HeaderValue::from_static(request.content_type);
+        headers.insert(CONTENT_TYPE, content_type);
         let encoding = match request.compression {
             Compression::None => None,
             Compression::Gzip(_) => Some("gzip"),
@@ -204,66 +221,4 @@ fn host_of(url: &str) -> Option<HeaderValue> {
         None => host.to_owned(),
     };
     HeaderValue::from_str(&host).ok()
-}
-
-fn tls(settings: &Tls) -> Result<TlsConfig, String> {
-    let mut config = TlsConfig::builder().disable_verification(settings.insecure);
-    if let Some(path) = &settings.ca_file {
-        let authorities = certificates("tls.ca_file", path)?;
-        config = config.root_certs(RootCerts::new_with_certs(&authorities));
-    }
-    if let Some((cert, key)) = &settings.client {
-        let chain = certificates("tls.cert_file", cert)?;
-        let key = private_key(key)?;
-        fits(&chain, &key)?;
-        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
-    }
-    Ok(config.build())
-}
-
-fn pem(key: &str, path: &Path) -> Result<Vec<PemItem<'static>>, String> {
-    let text = std::fs::read(path)
-        .map_err(|error| format!("{key}: {} cannot be read: {error}", path.display()))?;
-    parse_pem(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("{key}: {}: {error}", path.display()))
-}
-
-fn certificates(key: &str, path: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let found: Vec<_> = pem(key, path)?
-        .into_iter()
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err(format!("{key}: {} holds no certificate", path.display()));
-    }
-    Ok(found)
-}
-
-fn private_key(path: &Path) -> Result<PrivateKey<'static>, String> {
-    pem("tls.key_file", path)?
-        .into_iter()
-        .find_map(|item| match item {
-            PemItem::PrivateKey(key) => Some(key),
-            _ => None,
-        })
-        .ok_or_else(|| format!("tls.key_file: {} holds no private key", path.display()))
-}
-
-/// Whether key and certificate belong together: found now, because the client takes it for granted later.
-fn fits(chain: &[Certificate<'_>], key: &PrivateKey<'_>) -> Result<(), String> {
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let chain = chain
-        .iter()
-        .map(|certificate| CertificateDer::from(certificate.der().to_vec()))
-        .collect();
-    let key = PrivateKeyDer::try_from(key.der().to_vec())
-        .map_err(|error| format!("tls.key_file: {error}"))?;
-    let provider = rustls::crypto::ring::default_provider();
-    rustls::sign::CertifiedKey::from_der(chain, key, &provider)
-        .map(drop)
-        .map_err(|error| format!("tls.cert_file and tls.key_file: {error}"))
 }

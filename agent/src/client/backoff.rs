@@ -5,11 +5,9 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::time::Duration;
 
-use crate::config::sinks::Retry;
-
-/// The waits of one sink.
+/// The waits between the attempts of one who sends.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     initial: Duration,
     max: Duration,
     failures: u32,
@@ -17,24 +15,26 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(settings: &Retry) -> Self {
+    /// Waits that grow from `initial` to `max`.
+    #[must_use]
+    pub fn new(initial: Duration, max: Duration) -> Self {
         Self {
-            initial: settings.initial,
-            max: settings.max,
+            initial,
+            max,
             failures: 0,
-            // Another number in every process and sink; never 0, which the generator could not leave.
+            // Another number in every process and for every sender; never 0, which the generator could not leave.
             random: RandomState::new().hash_one(0u8) | 1,
         }
     }
 
     /// An attempt succeeded.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// An attempt failed: the wait until the next one. `slow` waits as long as is ever waited; `after` is the least that
     /// the other side asks for.
-    pub(super) fn next(&mut self, slow: bool, after: Option<Duration>) -> Duration {
+    pub fn next(&mut self, slow: bool, after: Option<Duration>) -> Duration {
         let bound = if slow {
             self.max
         } else {
@@ -72,11 +72,7 @@ mod tests {
     use super::*;
 
     fn backoff() -> Backoff {
-        Backoff::new(&Retry {
-            initial: Duration::from_millis(100),
-            max: Duration::from_secs(10),
-            max_elapsed: None,
-        })
+        Backoff::new(Duration::from_millis(100), Duration::from_secs(10))
     }
 
     #[test]
