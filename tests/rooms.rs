@@ -36,7 +36,7 @@ const AGENT: &[(&str, &[&str])] = &[
             "web",
         ],
     ),
-    ("classify", &["telemetry"]),
+    ("classify", &["client", "config", "shutdown", "telemetry"]),
     ("flow", &["classify", "escape", "source", "telemetry"]),
     (
         "store",

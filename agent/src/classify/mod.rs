@@ -7,6 +7,7 @@ mod examples;
 mod fit;
 pub mod judge;
 mod judgement;
+pub mod llm;
 pub mod model;
 mod queue;
 mod stage;

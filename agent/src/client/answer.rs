@@ -41,7 +41,8 @@ impl Answer {
     }
 
     /// The same with its body.
-    pub(super) fn with_body(mut self, body: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn with_body(mut self, body: Vec<u8>) -> Self {
         self.body = body;
         self
     }

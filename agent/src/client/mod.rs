@@ -145,6 +145,27 @@ impl Client {
         Ok((answer, body))
     }
 
+    /// Asks for what lies at the address, with a GET, and reads the answer.
+    ///
+    /// # Errors
+    /// What happened, where there is no answer.
+    pub fn get(&mut self, patience: Duration, answer_bytes: u64) -> Result<Answer, Failure> {
+        let mut asked = self.agent.get(self.uri.clone());
+        if let Some(headers) = asked.headers_mut() {
+            headers.extend(self.headers.clone());
+        }
+        let patience = patience.min(self.settings.timeout);
+        let sent = asked.config().timeout_global(Some(patience)).build().call();
+        let (head, body) = sent.map_err(|error| Failure::of(&error))?.into_parts();
+        let answer = Answer::new(head.status.as_u16(), &head.headers);
+        let text = body
+            .into_with_config()
+            .limit(answer_bytes)
+            .read_to_vec()
+            .unwrap_or_default();
+        Ok(answer.with_body(text))
+    }
+
     fn prepare<'b>(&self, request: &Sending<'b>) -> Result<Request<&'b [u8]>, ureq::Error> {
         let mut sent = Request::post(self.uri.clone()).body(request.body)?;
         let headers = sent.headers_mut();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use logline::assemble;
 
 use super::error::ConfigError;
+use super::llm::{self, Llm};
 use super::raw::{self, LogFormat, LogLevel, Model, Raw, Sources, Store, Switch};
 use super::sinks::{self, Sink};
 
@@ -90,6 +91,8 @@ pub struct Checked {
     pub verdict_wait: Duration,
     /// The BERT.
     pub model: Model,
+    /// What a language model is asked about.
+    pub llm: Llm,
     /// What is kept on this host.
     pub store: Store,
     /// Where labelled events go.
@@ -197,6 +200,7 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         max_templates: raw.classify.max_templates,
         verdict_wait: Duration::from_millis(raw.classify.wait_ms),
         model: raw.classify.model,
+        llm: llm::check(name, &raw.llm, &|variable| std::env::var(variable).ok())?,
         store: raw.store,
         sinks: sinks::check(name, raw.sinks)?,
         api: api(name, &raw.api)?,

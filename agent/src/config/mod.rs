@@ -1,5 +1,6 @@
 //! The configuration: [`raw`] is what was written, [`Checked`] is what the rooms take.
 
+pub mod llm;
 pub mod raw;
 pub mod sinks;
 

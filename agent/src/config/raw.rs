@@ -4,6 +4,8 @@ pub mod sinks;
 
 use serde::Deserialize;
 
+pub use llm::Llm;
+use llm::PartialLlm;
 pub use sinks::{Sink, Sinks};
 
 /// Declares a section twice: the full one that `default.yaml` fills, and the partial one that a user's file fills.
@@ -23,14 +25,14 @@ macro_rules! section {
 
         #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        pub(super) struct $partial {
+        pub(in crate::config) struct $partial {
             $($field: Option<$type>,)*
             $($sub: Option<$sub_partial>,)*
         }
 
         impl $full {
             /// The same with what `partial` names replaced.
-            fn with(self, partial: $partial) -> Self {
+            pub(in crate::config) fn with(self, partial: $partial) -> Self {
                 Self {
                     $($field: partial.$field.unwrap_or(self.$field),)*
                     $($sub: match partial.$sub {
@@ -42,6 +44,9 @@ macro_rules! section {
         }
     };
 }
+
+// Below the macro, which it uses.
+pub mod llm;
 
 section! {
     /// The whole file.
@@ -55,6 +60,8 @@ section! {
         events: Events / PartialEvents,
         /// What the lines are about.
         classify: Classify / PartialClassify,
+        /// What a language model is asked about.
+        llm: Llm / PartialLlm,
         /// What is kept on this host.
         store: Store / PartialStore,
         /// Where labelled events go.

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::classify::ClassifyMetrics;
+use super::llm::LlmMetrics;
 use super::sinks::{SinkMetrics, SinkVectors};
 use super::store::StoreMetrics;
 
@@ -55,6 +56,7 @@ pub struct Metrics {
     sinks: SinkVectors,
     store: StoreMetrics,
     classify: ClassifyMetrics,
+    llm: LlmMetrics,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
     counters: Mutex<Vec<(Reading, IntCounter)>>,
@@ -152,6 +154,7 @@ impl Metrics {
             sinks: SinkVectors::new(&registry)?,
             store: StoreMetrics::new(&registry)?,
             classify: ClassifyMetrics::new(&registry)?,
+            llm: LlmMetrics::new(&registry)?,
             pack_reloads,
             containers: Mutex::new(Containers {
                 max: max_containers,
@@ -232,6 +235,12 @@ impl Metrics {
     #[must_use]
     pub fn classify(&self) -> ClassifyMetrics {
         self.classify.clone()
+    }
+
+    /// What is counted of the language model.
+    #[must_use]
+    pub fn llm(&self) -> LlmMetrics {
+        self.llm.clone()
     }
 
     /// The numbers of the sink of this name.

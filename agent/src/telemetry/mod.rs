@@ -4,6 +4,7 @@ mod classify;
 pub mod clock;
 pub mod health;
 pub mod listener;
+mod llm;
 pub mod log;
 pub mod metrics;
 mod sinks;
@@ -11,6 +12,7 @@ mod store;
 
 pub use classify::ClassifyMetrics;
 pub use health::Health;
+pub use llm::LlmMetrics;
 pub use metrics::Metrics;
 pub use sinks::SinkMetrics;
 pub use store::StoreMetrics;

@@ -1,0 +1,7 @@
+#[path = "../../../../tests/harness/receiver.rs"]
+mod receiver;
+
+mod failures;
+mod hostile;
+mod rig;
+mod verdicts;
