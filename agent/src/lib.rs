@@ -24,6 +24,9 @@ pub mod flow;
 pub mod http;
 pub mod models;
 pub mod packs;
+#[cfg(test)]
+#[path = "../../tests/harness/receiver.rs"]
+mod receiver;
 pub mod shutdown;
 pub mod sink;
 pub mod source;

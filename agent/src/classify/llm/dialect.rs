@@ -123,8 +123,8 @@ impl Dialect {
             "structured output",
             "grammar",
         ];
-        let format = about_format.into_iter().any(says);
-        if self.fixed || !closed || !(format || !self.proven) {
+        let blames_format = about_format.into_iter().any(says);
+        if self.fixed || !closed || (self.proven && !blames_format) {
             return false;
         }
         self.format = match self.format {

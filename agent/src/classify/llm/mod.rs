@@ -31,14 +31,13 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use logline::redact::{Detectors, RedactError, RedactOptions, Redactor};
 use logline::template::TemplateId;
 
-pub use question::{Answer, Category, Question, excerpt, showable};
+pub use question::{Answer, Category, Question};
 pub use sent::{Purpose, Sent};
 
 use budget::Budget;
@@ -118,22 +117,25 @@ pub enum ChatError {
     Empty,
 }
 
-/// Starts the thread that asks. `categories` are what may be answered; `answers` gets one answer for each question, in
-/// whatever order. The thread ends at `shutdown` or when the receiver of the answers is gone; a request that is on its way
-/// then is not waited for.
+/// Takes an answer; false: nobody wants one any more.
+pub type Deliver = Box<dyn Fn(Answer) -> bool + Send>;
+
+/// Starts the thread that asks. `categories` are what may be answered; `deliver` gets one answer for each question, in
+/// whatever order. The thread ends at `shutdown` or when nobody wants answers any more; a request that is on its way then
+/// is not waited for.
 ///
 /// # Errors
 /// A [`SetupError`].
 pub fn spawn(
     options: Options,
     categories: Vec<Category>,
-    answers: Sender<Answer>,
+    deliver: Deliver,
     metrics: &Metrics,
     health: Arc<Health>,
     shutdown: &Shutdown,
 ) -> Result<Llm, SetupError> {
     let llm = Llm::new(options, categories, metrics, health)?;
-    let worker = Worker::new(Arc::clone(&llm.shared), answers);
+    let worker = Worker::new(Arc::clone(&llm.shared), deliver);
     std::thread::Builder::new()
         .name("llm".to_owned())
         .spawn(move || worker.run())?;

@@ -170,6 +170,7 @@ mod tests {
             image: String::new(),
             examples: Vec::new(),
             ranking: Vec::new(),
+            asked: String::new(),
         };
         Clean::new(question, &redactor, &mut 0)
     }

@@ -1,12 +1,12 @@
 //! The thread that asks: it waits for templates, for the budget and for the endpoint, and tells what came of each template.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use logline::redact::Redactor;
 
+use super::Deliver;
 use super::agree::confidence;
 use super::endpoint::{Asking, Endpoint, Trouble, lock};
 use super::prompt::{Frame, Occasion};
@@ -47,7 +47,7 @@ impl Shared {
 
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    answers: Sender<Answer>,
+    deliver: Deliver,
     /// At most so many templates go together now: fewer after time-outs.
     most: usize,
 }
@@ -56,11 +56,11 @@ pub(super) struct Worker {
 struct Deaf;
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, answers: Sender<Answer>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, deliver: Deliver) -> Self {
         let most = shared.endpoint.settings.max_templates;
         Self {
             shared,
-            answers,
+            deliver,
             most,
         }
     }
@@ -150,7 +150,7 @@ impl Worker {
         let mut back = Vec::new();
         for ((waiting, said), vote) in batch.into_iter().zip(said).zip(votes) {
             match said {
-                Some(said) => self.answer(&waiting.clean, said, vote)?,
+                Some(said) => self.answer(&waiting.clean, said, vote.as_ref())?,
                 None if unasked.is_some() => back.push(waiting),
                 None => {
                     let reason = format!("the model's reply could not be used ({fault})");
@@ -224,7 +224,7 @@ impl Worker {
         votes
     }
 
-    fn answer(&self, clean: &Clean, said: Said, vote: Option<Said>) -> Result<(), Deaf> {
+    fn answer(&self, clean: &Clean, said: Said, vote: Option<&Said>) -> Result<(), Deaf> {
         let Some(category) = said.category else {
             return self.give_up(
                 clean,
@@ -232,7 +232,7 @@ impl Worker {
                 format!("the model abstains: {}", said.why),
             );
         };
-        let second = vote.as_ref().and_then(|vote| vote.category.as_deref());
+        let second = vote.and_then(|vote| vote.category.as_deref());
         if vote.is_some() && second != Some(category.as_str()) {
             let other = second.unwrap_or(reply::ABSTAINED);
             let reason = format!("the model says {category} once and {other} once");
@@ -255,6 +255,7 @@ impl Worker {
             confidence,
             reason: said.why,
             model: self.shared.endpoint.model_name(),
+            asked: clean.asked.clone(),
         })
     }
 
@@ -266,13 +267,14 @@ impl Worker {
             confidence: 0.0,
             reason,
             model: self.shared.endpoint.model_name(),
+            asked: clean.asked.clone(),
         })
     }
 
     fn tell(&self, answer: Answer) -> Result<(), Deaf> {
         let id = answer.id;
         // The stage remembers it before the template may be asked about again.
-        let told = self.answers.send(answer).map_err(|_| Deaf);
+        let told = (self.deliver)(answer).then_some(()).ok_or(Deaf);
         lock(&self.shared.queue).settled(id);
         told
     }

@@ -16,12 +16,7 @@ const ORDERS: [&str; 6] = [
 fn a_model_that_obeys_the_log_spoils_no_other_templates_verdict() {
     // It does whatever any text in its prompt says, for all that it is asked about.
     let rig = Rig::start("", |n, request| {
-        let body = String::from_utf8_lossy(&request.body).to_lowercase();
-        let user = body
-            .split("templates:")
-            .last()
-            .unwrap_or_default()
-            .to_owned();
+        let user = format!("{:?}", items(request)).to_lowercase();
         if user.contains("pirate") {
             super::rig::completion("Arr!")
         } else if user.contains("security") {

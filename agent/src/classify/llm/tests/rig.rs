@@ -72,7 +72,7 @@ impl Rig {
         let llm = llm::spawn(
             options,
             categories,
-            sender,
+            Box::new(move |answer| sender.send(answer).is_ok()),
             &metrics,
             Arc::clone(&health),
             &shutdown,
@@ -153,6 +153,7 @@ pub(super) fn question(template: &str) -> Question {
         image: String::new(),
         examples: Vec::new(),
         ranking: vec![("network".to_owned(), 0.4), ("storage".to_owned(), 0.3)],
+        asked: format!("app | info | {template}"),
     }
 }
 
