@@ -299,3 +299,34 @@ fn another_pack_judges_the_known_templates_anew() {
     );
     agent.terminate();
 }
+
+#[test]
+fn eval_scores_the_sieve_on_labelled_lines_of_ones_own() {
+    let dir = dir();
+    let file = dir.path().join("labelled.tsv");
+    let rows = "# category\tlevel\tline\ncrash\tfatal|error\tpanic: runtime error: index out of range [5] with length 3\nsecurity\tinfo\tNov 20 10:00:00 web sshd[1]: Accepted publickey for ann from 10.0.0.9 port 50022 ssh2\napplication\tqueued newsletter 88 for 1200 recipients\n";
+    fs::write(&file, rows).unwrap();
+    let path = file.to_str().unwrap();
+    let out = logsieve(["eval", path, "--format", "json"], b"").expect(0);
+    let said = objects(&out.stdout).remove(0);
+    assert_eq!(said["scores"]["lines"], 3);
+    assert_eq!(said["scores"]["by_rules"], 2);
+    assert!(
+        (said["scores"]["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-6,
+        "{said}"
+    );
+    assert_eq!(said["scores"]["selective"], 1.0);
+    if let Some(model) = model() {
+        let out = logsieve(["eval", path, "--model", model.to_str().unwrap()], b"").expect(0);
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("above  coverage  precision"), "{text}");
+    }
+    fs::write(&file, "no label here\n").unwrap();
+    let out = logsieve(["eval", path], b"").expect(1);
+    assert!(
+        out.stderr
+            .contains("labelled.tsv:1: a row is category, tab"),
+        "{}",
+        out.stderr
+    );
+}
