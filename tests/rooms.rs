@@ -13,7 +13,6 @@ const AGENT: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("packs", &["config"]),
     ("web", &[]),
-    ("client", &["config"]),
     ("telemetry", &["config", "web"]),
     ("source", &["shutdown", "telemetry"]),
     (
@@ -21,32 +20,13 @@ const AGENT: &[(&str, &[&str])] = &[
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
     ("stores", &["config", "store"]),
-    ("models", &["classify", "config"]),
-    (
-        "http",
-        &[
-            "config",
-            "escape",
-            "flow",
-            "shutdown",
-            "sink",
-            "source",
-            "store",
-            "telemetry",
-            "web",
-        ],
-    ),
-    ("classify", &["client", "config", "shutdown", "telemetry"]),
-    ("flow", &["classify", "escape", "source", "telemetry"]),
-    (
-        "store",
-        &["classify", "escape", "flow", "source", "telemetry"],
-    ),
+    ("http", &["store", "web"]),
+    ("classify", &[]),
+    ("flow", &["escape", "source", "telemetry"]),
+    ("store", &["escape", "flow", "source", "telemetry"]),
     (
         "sink",
         &[
-            "classify",
-            "client",
             "config",
             "escape",
             "flow",
@@ -62,8 +42,9 @@ const AGENT: &[(&str, &[&str])] = &[
 const LOGLINE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("event", &["time"]),
+    ("escape", &["template"]),
     ("level", &["header"]),
-    ("decode", &["event", "time"]),
+    ("decode", &["escape", "event", "time"]),
     ("assemble", &["event", "time"]),
     ("header", &["level", "time"]),
     ("template", &[]),
@@ -72,6 +53,12 @@ const LOGLINE: &[(&str, &[&str])] = &[
     (
         "sieve",
         &["event", "header", "level", "rules", "template", "time"],
+    ),
+    (
+        "alone",
+        &[
+            "decode", "escape", "event", "level", "rules", "sieve", "template", "time",
+        ],
     ),
 ];
 

@@ -119,7 +119,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
         };
     }
     let places = Places {
-        docker: docker_host(config),
+        docker: host(config),
         ..Places::default()
     };
     let found = discover::discover(&places);
@@ -163,9 +163,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
     }
 }
 
-/// Where a Docker engine may answer.
-#[must_use]
-pub fn docker_host(config: &Checked) -> docker::Host {
+fn host(config: &Checked) -> docker::Host {
     docker::Host::Unix(PathBuf::from(&config.sources.docker.socket))
 }
 
@@ -226,7 +224,7 @@ fn container_position(cursor: &Cursor) -> Option<(String, docker::Position)> {
 fn docker_config(config: &Checked) -> docker::Config {
     let wanted = &config.sources.docker;
     docker::Config {
-        host: docker_host(config),
+        host: host(config),
         start_at: docker::Start::Tail(wanted.tail_lines),
         labels: wanted.labels.clone(),
         ..docker::Config::default()

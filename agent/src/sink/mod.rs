@@ -14,8 +14,9 @@
 //! | `http`, `file`, `lines` | JSON over HTTP; rotating files; standard output and nowhere |
 //! | [`forward`], `otlp`, `loki` | protocols of their own |
 //! | `service`, `tls` | what protocols share: a stream's service, TLS without HTTP |
-//! | `compress`, `dead`, `drain`, `state` | the engine's parts |
+//! | `backoff`, `compress`, `dead`, `drain`, `state` | the engine's parts |
 
+mod backoff;
 mod compress;
 mod dead;
 mod deliver;
@@ -27,7 +28,7 @@ mod http;
 mod identity;
 mod lines;
 pub mod loki;
-pub(crate) mod mask;
+mod mask;
 pub mod otlp;
 mod sample;
 mod select;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use backoff::Backoff;
 use compress::Compressor;
 use dead::DeadLetters;
 use deliver::{Engine, Limit, Load};
@@ -56,7 +58,6 @@ use select::Select;
 use state::State;
 use transport::{Body, Transport};
 
-use crate::client::Backoff;
 use crate::config::sinks::{Sink, StdoutFormat, To};
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -218,7 +219,7 @@ fn engine(
         sampler: sink.sample.map(Sampler::new),
         mask: Mask::new(&sink.redact).with_context(place)?,
         compressor: Compressor::new(sink.compression).with_context(place)?,
-        backoff: Backoff::new(sink.retry.initial, sink.retry.max),
+        backoff: Backoff::new(&sink.retry),
         dead: sink
             .dead_letter
             .as_ref()
@@ -252,14 +253,8 @@ fn pretty(terminal: bool) -> Pretty {
     }
 }
 
-/// What stands in every event as its host: `LOGSIEVE_HOST`, which a pod sets because the kernel tells it the pod's own name;
-/// else the kernel's node name.
+/// The node's name, as the kernel knows it.
 pub(crate) fn host_name() -> String {
-    if let Ok(given) = std::env::var("LOGSIEVE_HOST")
-        && !given.is_empty()
-    {
-        return given;
-    }
     rustix::system::uname()
         .nodename()
         .to_string_lossy()

@@ -41,7 +41,7 @@ pub struct Prepared<'a> {
 }
 
 /// The reason of an [`Outcome::Retry`] for a connection that was closed before there was an answer.
-pub use crate::client::CUT;
+pub const CUT: &str = "cut";
 
 /// What became of a request.
 #[derive(Debug)]

@@ -160,10 +160,7 @@ impl Fetch {
         let Some(bytes) = self.body(first, block)? else {
             return Ok(false);
         };
-        let before = batch.events.len();
-        let sound = block::decode(&bytes, names, batch, stream, seqs).is_ok();
-        names.catch_up(batch.events.get_mut(before..).unwrap_or_default());
-        Ok(sound)
+        Ok(block::decode(&bytes, names, batch, stream, seqs).is_ok())
     }
 
     /// What there is at `at`.

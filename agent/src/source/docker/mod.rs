@@ -3,7 +3,6 @@
 mod engine;
 mod follow;
 mod frames;
-mod list;
 mod names;
 mod reach;
 
@@ -21,7 +20,6 @@ use super::own::Own;
 use super::{Counters, Sender};
 use crate::shutdown::Shutdown;
 
-pub use list::{Listed, containers};
 pub use names::Names;
 pub use reach::Unreachable;
 
