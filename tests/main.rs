@@ -7,16 +7,18 @@
 //! | [`classify`] | the formats of `classify`, its joins, its order |
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
 //! | [`healthcheck`] | `logsieve healthcheck`: well, degraded, gone, with a token |
-//! | [`filter`] | the Fluent Bit filter in a WebAssembly runtime: what it adds, leaves alone, costs |
 //! | [`hostile`] | bad input: never a panic, never another line's loss |
+//! | [`image`] | the Dockerfile, built and run by a Docker engine |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
+//! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
 //! | [`sinks`] | files, JSON over HTTP and standard output side by side: outages, stops and starts |
 //! | [`dashboards`] | rules under promtool; every expression of dashboards and alerts on a real Prometheus |
+//! | [`shipped`] | every configuration, manifest and unit that is shipped, read by what will read it |
 //! | [`docker`] | `run` over the Docker API: every line of every container, once |
 //! | [`store`] | what is kept over restarts, and a store that cannot be used |
 //! | [`corpora`] | whole logs of real servers, where the evaluation data is at hand |
@@ -37,15 +39,17 @@ mod corpora;
 mod crash;
 mod dashboards;
 mod docker;
-mod filter;
 mod follow;
 mod harness;
 mod healthcheck;
 mod hostile;
+mod image;
 mod metrics;
+mod model;
 mod pipe;
 mod protocols;
 mod reload;
 mod rooms;
+mod shipped;
 mod sinks;
 mod store;

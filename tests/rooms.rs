@@ -13,6 +13,7 @@ const AGENT: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("packs", &["config"]),
     ("web", &[]),
+    ("client", &["config"]),
     ("telemetry", &["config", "web"]),
     ("source", &["shutdown", "telemetry"]),
     (
@@ -20,13 +21,32 @@ const AGENT: &[(&str, &[&str])] = &[
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
     ("stores", &["config", "store"]),
-    ("http", &["store", "web"]),
-    ("classify", &[]),
-    ("flow", &["escape", "source", "telemetry"]),
-    ("store", &["escape", "flow", "source", "telemetry"]),
+    ("models", &["classify", "config"]),
+    (
+        "http",
+        &[
+            "config",
+            "escape",
+            "flow",
+            "shutdown",
+            "sink",
+            "source",
+            "store",
+            "telemetry",
+            "web",
+        ],
+    ),
+    ("classify", &["client", "config", "shutdown", "telemetry"]),
+    ("flow", &["classify", "escape", "source", "telemetry"]),
+    (
+        "store",
+        &["classify", "escape", "flow", "source", "telemetry"],
+    ),
     (
         "sink",
         &[
+            "classify",
+            "client",
             "config",
             "escape",
             "flow",
@@ -42,9 +62,8 @@ const AGENT: &[(&str, &[&str])] = &[
 const LOGLINE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("event", &["time"]),
-    ("escape", &["template"]),
     ("level", &["header"]),
-    ("decode", &["escape", "event", "time"]),
+    ("decode", &["event", "time"]),
     ("assemble", &["event", "time"]),
     ("header", &["level", "time"]),
     ("template", &[]),
@@ -53,12 +72,6 @@ const LOGLINE: &[(&str, &[&str])] = &[
     (
         "sieve",
         &["event", "header", "level", "rules", "template", "time"],
-    ),
-    (
-        "alone",
-        &[
-            "decode", "escape", "event", "level", "rules", "sieve", "template", "time",
-        ],
     ),
 ];
 

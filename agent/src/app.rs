@@ -5,6 +5,7 @@
 //! let go of their channel, the flow passes on what it holds and lets go of its own, the store keeps the rest and the sinks
 //! deliver it as far as they can; all of it within a deadline. What is not delivered by then is delivered by the next run.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -13,20 +14,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use logline::rules::Pack;
-use logline::template;
+use logline::template::{self, TemplateId};
 use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::classify::{self, Handle, Remembered, Renewal};
 use crate::config::{Checked, Listener, PackChoice};
-use crate::flow::{Control, Ends, Flow, Settings, Worker};
+use crate::flow::{Adopted, Control, Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
+use crate::models;
 use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Counters};
 use crate::sources;
-use crate::store::{self, Recovered, Store};
+use crate::store::{self, KnownTemplate, Recovered, Store};
 use crate::stores;
 use crate::telemetry::{Health, Metrics, clock, listener};
 
@@ -68,7 +71,8 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .as_ref()
         .map(|telemetry| &telemetry.listener);
     let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
-    let api_listener = bind(config.api.as_ref(), "api", "answers about the logs")?;
+    let api = config.api.as_ref().map(|api| &api.listener);
+    let api_listener = bind(api, "api", "answers about the logs")?;
     let (store, recovered) = open_store(config);
     let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
@@ -91,8 +95,30 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         used,
     };
     let mut flow = Flow::new(settings(config), Arc::new(rules));
-    take_up(&mut flow, &recovered);
-    let worker = Worker::new(flow, ends, Arc::clone(&metrics), config.utc_offset_s);
+    let placed = places(&store);
+    take_up(&mut flow, &recovered, &placed);
+    let (answered, answers) = channel();
+    let (handle, bert) = classify::spawn(
+        models::options(config),
+        Arc::new(pack.clone()),
+        remembered(&recovered.templates, placed),
+        answered,
+        &metrics,
+        Arc::clone(&health),
+    )
+    .context("the BERT's stage cannot be started")?;
+    let sieve = LateSieve {
+        handle: handle.clone(),
+        answers,
+        wait: config.verdict_wait,
+    };
+    let worker = Worker::new(
+        flow,
+        ends,
+        Some(sieve),
+        Arc::clone(&metrics),
+        config.utc_offset_s,
+    );
     let flow = std::thread::Builder::new()
         .name("flow".to_owned())
         .spawn(move || worker.run())
@@ -108,15 +134,39 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     )?;
     drop(recovered);
 
+    let http = match (&config.api, api_listener) {
+        (Some(options), Some(listener)) => {
+            let api = http::Api::new(http::Parts {
+                reader: store.reader(),
+                health: Arc::clone(&health),
+                docker: sources::docker_host(config),
+                host: sink::host_name(),
+                classifier: None,
+                asker: None,
+                writer: None,
+                options: options.clone(),
+                shutdown: shutdown.clone(),
+            })
+            .context("the live streams cannot be started")?;
+            let pages = http::router(&api);
+            Some(http::serve(listener, api, pages).context("the API cannot be started")?)
+        }
+        _ => None,
+    };
     let rooms = Rooms {
         sources,
         flow,
         keeper,
         sinks,
+        bert,
+        handle: handle.clone(),
+        http,
     };
     let reload = Reload {
         choice: &config.pack,
         control,
+        handle: &handle,
+        store: &store,
         health: &health,
         metrics: &metrics,
     };
@@ -130,10 +180,6 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
                 telemetry.and_then(|listener| listener.token.as_deref()),
             );
             tokio::spawn(serve(listener, pages));
-        }
-        if let Some(listener) = api_listener {
-            let token = config.api.as_ref().and_then(|api| api.token.as_deref());
-            tokio::spawn(serve(listener, http::router(store.reader(), token)));
         }
         let trouble = Trouble::new(&counters, &health);
         watch(&shutdown, &rooms, &reload, trouble, config.drain_timeout).await
@@ -180,8 +226,35 @@ fn open_store(config: &Checked) -> (Store, Recovered) {
     (store, recovered)
 }
 
+/// The model that gave each template its place.
+fn places(store: &Store) -> HashMap<TemplateId, String> {
+    // A store that cannot be read says so elsewhere; then the places are made anew.
+    let places = store.reader().embeddings().unwrap_or_default();
+    places
+        .into_iter()
+        .map(|known| (known.id, known.embedding.version))
+        .collect()
+}
+
+/// What the stages after the rules are told of the runs before.
+fn remembered(
+    templates: &[KnownTemplate],
+    mut placed: HashMap<TemplateId, String>,
+) -> Vec<Remembered> {
+    templates
+        .iter()
+        .filter(|template| template.alias_of.is_none())
+        .map(|template| Remembered {
+            id: template.id,
+            text: template.text.clone(),
+            judged: template.judged.clone(),
+            placed_by: placed.remove(&template.id),
+        })
+        .collect()
+}
+
 /// The flow goes on with the templates and streams of the runs before.
-fn take_up(flow: &mut Flow, recovered: &Recovered) {
+fn take_up(flow: &mut Flow, recovered: &Recovered, placed: &HashMap<TemplateId, String>) {
     let own = recovered
         .templates
         .iter()
@@ -191,7 +264,12 @@ fn take_up(flow: &mut Flow, recovered: &Recovered) {
         .iter()
         .filter_map(|template| Some((template.id, template.alias_of?)));
     flow.adopt(
-        own.map(|template| (template.text.as_str(), template.count)),
+        own.map(|template| Adopted {
+            text: &template.text,
+            count: template.count,
+            judged: template.judged.clone(),
+            placed: placed.contains_key(&template.id),
+        }),
         merged,
     );
     flow.resume(recovered.cursors.iter().cloned());
@@ -227,15 +305,25 @@ async fn serve(listener: TcpListener, pages: axum::Router) {
     }
 }
 
-/// What a SIGHUP does: the pack is read again, and where it is not sound the old one goes on.
+/// What a SIGHUP does: the pack and the model are read again, and where one is not sound the old one goes on.
 struct Reload<'a> {
     choice: &'a PackChoice,
     control: Sender<Control>,
+    handle: &'a Handle,
+    store: &'a Store,
     health: &'a Health,
     metrics: &'a Metrics,
 }
 
 impl Reload<'_> {
+    fn renewal(&self, pack: Option<Arc<Pack>>) -> Renewal {
+        let templates = self.store.reader().templates();
+        Renewal {
+            pack,
+            known: remembered(&templates, places(self.store)),
+        }
+    }
+
     fn reload(&self) {
         let pack = packs::read(self.choice)
             .and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
@@ -244,10 +332,12 @@ impl Reload<'_> {
             Ok((pack, rules)) => {
                 info!(pack = %pack.name, rules = rules.len(), "pack reloaded");
                 self.health.fine("pack", loaded(&pack));
+                self.handle.reload(self.renewal(Some(Arc::new(pack))));
                 // A flow that has ended needs no rules.
                 let _ = self.control.send(Control::Rules(Arc::new(rules)));
             }
             Err(problem) => {
+                self.handle.reload(self.renewal(None));
                 warn!(%problem, "the pack is not sound; the one loaded before goes on");
                 self.health.broken(
                     "pack",
@@ -349,6 +439,9 @@ struct Rooms {
     flow: JoinHandle<()>,
     keeper: JoinHandle<()>,
     sinks: Vec<JoinHandle<std::io::Result<()>>>,
+    bert: JoinHandle<()>,
+    handle: Handle,
+    http: Option<JoinHandle<()>>,
 }
 
 impl Rooms {
@@ -369,8 +462,13 @@ impl Rooms {
         }
         self.keeper.join().map_err(panicked)?;
         self.flow.join().map_err(panicked)?;
+        self.handle.end();
+        self.bert.join().map_err(panicked)?;
         for source in self.sources {
             source.join().map_err(panicked)?;
+        }
+        if let Some(http) = self.http {
+            http.join().map_err(panicked)?;
         }
         Ok(())
     }

@@ -10,17 +10,23 @@
 //! | [`store`] | batches | the same, kept together with how far everything was read |
 //! | [`sink`] | what is kept | what leaves the agent |
 //!
-//! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`telemetry`] (log, metrics,
+//! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`client`] (requests over HTTP),
+//! [`telemetry`] (log, metrics,
 //! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod app;
 pub mod classify;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod escape;
 pub mod flow;
 pub mod http;
+pub mod models;
 pub mod packs;
+#[cfg(test)]
+#[path = "../../tests/harness/receiver.rs"]
+mod receiver;
 pub mod shutdown;
 pub mod sink;
 pub mod source;

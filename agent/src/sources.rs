@@ -119,7 +119,7 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
         };
     }
     let places = Places {
-        docker: host(config),
+        docker: docker_host(config),
         ..Places::default()
     };
     let found = discover::discover(&places);
@@ -163,7 +163,9 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
     }
 }
 
-fn host(config: &Checked) -> docker::Host {
+/// Where a Docker engine may answer.
+#[must_use]
+pub fn docker_host(config: &Checked) -> docker::Host {
     docker::Host::Unix(PathBuf::from(&config.sources.docker.socket))
 }
 
@@ -224,7 +226,7 @@ fn container_position(cursor: &Cursor) -> Option<(String, docker::Position)> {
 fn docker_config(config: &Checked) -> docker::Config {
     let wanted = &config.sources.docker;
     docker::Config {
-        host: host(config),
+        host: docker_host(config),
         start_at: docker::Start::Tail(wanted.tail_lines),
         labels: wanted.labels.clone(),
         ..docker::Config::default()

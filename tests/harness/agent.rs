@@ -52,6 +52,7 @@ impl Agent {
             .args(["run", "-c"])
             .arg(&file)
             .current_dir(dir)
+            .env("LOGSIEVE_MODEL", "none")
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 
 use super::{dir, text, until};
 
-/// The image that every container runs.
-const IMAGE: &str = "logsieve-test:1";
+/// The image that every container runs: busybox with a few of its names.
+pub(crate) const IMAGE: &str = "logsieve-test:1";
 
 /// A running engine; stopped with the value.
 pub(crate) struct Engine {
@@ -127,20 +127,34 @@ impl Engine {
         let root = self.home.path().join("image");
         fs::create_dir_all(root.join("bin")).unwrap();
         fs::copy(which("busybox").unwrap(), root.join("bin/busybox")).unwrap();
-        for tool in ["sh", "cat", "sleep", "seq", "head", "tr", "yes"] {
+        let tools = [
+            "sh", "cat", "sleep", "seq", "head", "tr", "yes", "cp", "mkdir", "chmod", "touch",
+        ];
+        for tool in tools {
             symlink("busybox", root.join("bin").join(tool)).unwrap();
         }
-        let archive = self.home.path().join("image.tar");
+        self.import_root(&root, IMAGE);
+    }
+
+    /// Makes an image of what lies under `root`.
+    #[track_caller]
+    pub(crate) fn import_root(&self, root: &Path, image: &str) {
+        let archive = root.with_extension("tar");
         let tar = Command::new("tar")
             .arg("-cf")
             .arg(&archive)
             .arg("-C")
-            .arg(&root)
+            .arg(root)
             .arg(".")
             .status()
             .unwrap();
         assert!(tar.success());
-        self.docker(&["import", archive.to_str().unwrap(), IMAGE]);
+        self.docker(&["import", archive.to_str().unwrap(), image]);
+    }
+
+    /// The docker command: whether it succeeded, and its output.
+    pub(crate) fn try_docker(&self, args: &[&str]) -> (bool, String) {
+        docker(&self.socket(), args)
     }
 }
 
@@ -170,6 +184,8 @@ fn docker(socket: &Path, args: &[&str]) -> (bool, String) {
         .arg("-H")
         .arg(format!("unix://{}", socket.display()))
         .args(args)
+        // Debian's client has no other builder.
+        .env("DOCKER_BUILDKIT", "0")
         .stdin(Stdio::null())
         .output()
         .unwrap();

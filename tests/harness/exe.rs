@@ -37,6 +37,7 @@ pub(crate) fn logsieve<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input
     let mut child = Command::new(env!("CARGO_BIN_EXE_logsieve"))
         .args(args)
         .current_dir("/")
+        .env("LOGSIEVE_MODEL", "none")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,7 +3,6 @@
 mod agent;
 mod engine;
 mod exe;
-pub(crate) mod filter;
 mod http;
 mod peer;
 mod prometheus;
@@ -11,10 +10,10 @@ mod receiver;
 mod wait;
 
 pub(crate) use agent::Agent;
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, IMAGE};
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
-pub(crate) use peer::Peer;
+pub(crate) use peer::{Peer, python};
 pub(crate) use prometheus::Prometheus;
 pub(crate) use receiver::{Answer, Receiver};
 pub(crate) use wait::{until, until_within};
@@ -26,19 +25,6 @@ pub(crate) fn repo() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The Python that has the packages of `tests/receivers/requirements.txt`; `None`, said aloud, where they are not installed.
-pub(crate) fn python() -> Option<PathBuf> {
-    // The test's own executable lies in `deps` of a profile under the target directory.
-    let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().nth(3).unwrap();
-    let python = target.join("test-python/bin/python");
-    if python.exists() {
-        return Some(python);
-    }
-    println!("SKIPPED: no {} (see scripts/setup-tests)", python.display());
-    None
-}
-
 /// The shared evaluation data, which is not part of the repository; `None`, said aloud, where it is not at hand.
 pub(crate) fn eval_data() -> Option<PathBuf> {
     let place = std::env::var_os("LOGSIEVE_EVAL")
@@ -48,6 +34,21 @@ pub(crate) fn eval_data() -> Option<PathBuf> {
     }
     println!(
         "SKIPPED: no evaluation data at {} (LOGSIEVE_EVAL names another place)",
+        place.display()
+    );
+    None
+}
+
+/// A model made by `make model`; `None`, said aloud, where it is not at hand. Tests that need it name it to the agent,
+/// which finds none by itself.
+pub(crate) fn model() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_BIN_EXE_logsieve")).join("../../model");
+    let place = std::env::var_os("LOGSIEVE_MODEL").map_or(beside, PathBuf::from);
+    if place.join("manifest.json").is_file() {
+        return Some(place);
+    }
+    println!(
+        "SKIPPED: no model at {} (make model makes one; LOGSIEVE_MODEL names another place)",
         place.display()
     );
     None

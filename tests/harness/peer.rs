@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::{objects, python, repo, until};
+use super::{objects, repo, until};
 
 /// A receiver; killed with the value.
 pub(crate) struct Peer {
@@ -99,4 +99,20 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The Python that has the packages of tests/*/requirements.txt. `None`, said aloud, where they are not installed.
+pub(crate) fn python() -> Option<PathBuf> {
+    // The test's own executable lies in `deps` of a profile under the target directory.
+    let exe = std::env::current_exe().unwrap();
+    let python = exe
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .join("test-python/bin/python");
+    if !python.exists() {
+        println!("SKIPPED: no {} (see scripts/setup-tests)", python.display());
+        return None;
+    }
+    Some(python)
 }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Answer {
     /// Answers with this status, these headers and this text.
     Status(u16, Vec<(&'static str, String)>, &'static str),
+    /// Answers with status 200 and a text of its own.
+    Text(String),
     /// Answers nothing for so long, then closes.
     Hang(Duration),
     /// Closes after so many bytes of the body were read, without an answer.
@@ -55,7 +57,7 @@ impl Request {
 
     /// Whether the server said that it has taken it.
     pub(crate) fn was_taken(&self) -> bool {
-        matches!(self.answer, Answer::Status(200..=299, ..))
+        matches!(self.answer, Answer::Status(200..=299, ..) | Answer::Text(_))
     }
 }
 
@@ -240,17 +242,9 @@ fn serve(
         keep(shared, request);
         match answer {
             Answer::Status(status, headers, text) => {
-                let out = stream.get_mut();
-                let mut head = format!(
-                    "HTTP/1.1 {status} As Asked\r\nContent-Length: {}\r\n",
-                    text.len()
-                );
-                for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
-                }
-                out.write_all(format!("{head}\r\n{text}").as_bytes())?;
-                out.flush()?;
+                write_answer(stream.get_mut(), status, &headers, text)?;
             }
+            Answer::Text(text) => write_answer(stream.get_mut(), 200, &[], &text)?,
             Answer::Hang(time) => {
                 std::thread::sleep(time);
                 return Ok(());
@@ -259,6 +253,23 @@ fn serve(
         }
     }
     Ok(())
+}
+
+fn write_answer(
+    out: &mut impl Write,
+    status: u16,
+    headers: &[(&'static str, String)],
+    text: &str,
+) -> io::Result<()> {
+    let mut head = format!(
+        "HTTP/1.1 {status} As Asked\r\nContent-Length: {}\r\n",
+        text.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    out.write_all(format!("{head}\r\n{text}").as_bytes())?;
+    out.flush()
 }
 
 fn keep(shared: &Shared, request: Request) {

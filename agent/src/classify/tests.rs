@@ -41,7 +41,8 @@ fn the_agent_judges_as_the_training_did() {
         .filter_map(|case| case["text"].as_str())
         .collect();
     assert!(texts.len() >= 3);
-    let mut judge = Judge::open(&directory, None, 1).expect("a model");
+    let pack = logline::rules::Pack::builtin("general").expect("the pack");
+    let mut judge = Judge::open(&directory, None, 1, &pack).expect("a model");
     for (verdict, case) in judge
         .verdicts(&texts)
         .expect("verdicts")

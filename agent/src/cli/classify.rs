@@ -9,8 +9,10 @@ use logline::decode::Wrapper;
 use logline::time::TimeContext;
 
 use super::input::{Input, Piece, Unreadable};
+use super::local::{ModelArgument, judge_templates};
 use super::summary::Summary;
 use super::{Colour, Failed, InputArguments, PackArgument, output};
+use crate::classify::Judge;
 use crate::config::PackChoice;
 use crate::flow::{Batch, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
@@ -48,11 +50,10 @@ pub(super) struct Arguments {
     /// Make every input line an event of its own: no joining of pieces and stack traces
     #[arg(long)]
     no_join: bool,
-    /// Leave templates that differ in a word apart, as the plugins do, which see one line at a time
-    #[arg(long)]
-    no_merge: bool,
     #[command(flatten)]
     pack: PackArgument,
+    #[command(flatten)]
+    model: ModelArgument,
     /// When colours are used
     #[arg(long, value_enum, default_value_t)]
     color: Colour,
@@ -66,18 +67,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         } else {
             Format::Json
         });
-    let rules = packs::load(&PackChoice::parse(&arguments.pack.pack))?;
-    let mut settings = Settings {
+    let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
+    let rules = packs::compile(&pack)?;
+    let judge = arguments.model.open(&pack)?;
+    let settings = Settings {
         join: !arguments.no_join,
         ..Settings::default()
     };
-    if arguments.no_merge {
-        // A merge leaves an alias; where there is room for none, nothing merges.
-        settings.templates.max_aliases = 0;
-    }
     let colour = output::wants_colour(arguments.color);
     let mut work = Work::new(
         Flow::new(settings, Arc::new(rules)),
+        judge,
         Printer::new(format, colour),
     );
     let inputs = Input::of(&arguments.input.files);
@@ -122,6 +122,7 @@ fn progress(inputs: &[Input], format: Format) -> ProgressBar {
 
 struct Work {
     flow: Flow,
+    judge: Option<Judge>,
     batch: Batch,
     printer: Printer,
     started: Instant,
@@ -129,10 +130,11 @@ struct Work {
 }
 
 impl Work {
-    fn new(flow: Flow, printer: Printer) -> Self {
+    fn new(flow: Flow, judge: Option<Judge>, printer: Printer) -> Self {
         let batch = Batch::new(flow.labels());
         Self {
             flow,
+            judge,
             batch,
             printer,
             started: Instant::now(),
@@ -202,6 +204,9 @@ impl Work {
     fn hand_on(&mut self) -> anyhow::Result<()> {
         self.in_window = false;
         self.flow.settle(&mut self.batch);
+        if let Some(judge) = &mut self.judge {
+            judge_templates(judge, &mut self.flow, &mut self.batch)?;
+        }
         self.printer.print(&self.batch)?;
         self.batch.clear();
         Ok(())

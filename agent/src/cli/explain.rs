@@ -1,7 +1,6 @@
 //! `logsieve explain`: how one line is read, and why it gets its label.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstyle::Style;
@@ -14,9 +13,10 @@ use logline::template;
 use logline::time::TimeContext;
 use serde_json::json;
 
+use super::local::ModelArgument;
 use super::{Colour, PackArgument, output};
 use crate::classify::judge::Verdict;
-use crate::classify::{Judge, text_of};
+use crate::classify::{Judge, Stage, text_of};
 use crate::config::PackChoice;
 use crate::escape::escape_terminal;
 use crate::flow::UNCLASSIFIED;
@@ -43,9 +43,8 @@ pub(super) struct Arguments {
     format: Format,
     #[command(flatten)]
     pack: PackArgument,
-    /// A model's directory (`make model` makes one): what the BERT says of the template is told too
-    #[arg(long, value_name = "DIR")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgument,
     /// When colours are used
     #[arg(long, value_enum, default_value_t)]
     color: Colour,
@@ -67,8 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let matches = sieve.explain(&pack, &fragment.text, &source);
     let judged = sieve.judge(&fragment.text, &source);
     let template = sieve.templates().get(judged.template);
-    let model = match &arguments.model {
-        Some(directory) => Some(by_model(directory, &judged, template)?),
+    let model = match arguments.model.open(&pack)? {
+        Some(mut judge) => Some(by_model(&mut judge, &judged, template)?),
         None => None,
     };
     let answer = Answer {
@@ -89,7 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// What the model says of the event's template, as the stage after the rules would be told of it.
 fn by_model(
-    directory: &Path,
+    judge: &mut Judge,
     judged: &Judged<'_>,
     template: &template::Template,
 ) -> anyhow::Result<Verdict> {
@@ -99,7 +98,7 @@ fn by_model(
         judged.level.as_str(),
         &template.text,
     );
-    let verdicts = Judge::open(directory, None, 1)?.verdicts(&[&text])?;
+    let verdicts = judge.verdicts(&[&text])?;
     verdicts
         .into_iter()
         .next()
@@ -164,6 +163,9 @@ impl Answer<'_> {
             ),
         };
         let (category, text) = &said.nearest;
+        if text.is_empty() {
+            return;
+        }
         let _ = write!(
             out,
             "  nearest example ({:.2}, {category}): ",
@@ -275,6 +277,7 @@ impl Answer<'_> {
         });
         let matches: Vec<_> = matches.collect();
         let winner = self.matches.first();
+        let sure = self.model.filter(|said| said.doubt.is_none());
         let mut value = json!({
             "line": lossy(self.text),
             "format": header.format.as_str(),
@@ -286,8 +289,15 @@ impl Answer<'_> {
             "message": lossy(&self.judged.message),
             "template_id": self.template.id.to_string(),
             "template": self.template.text,
-            "category": winner.map_or(UNCLASSIFIED, |winner| self.category(winner)),
-            "stage": if winner.is_some() { "rule" } else { "none" },
+            "category": winner.map_or_else(
+                || sure.map_or(UNCLASSIFIED, |said| said.category.as_str()),
+                |winner| self.category(winner),
+            ),
+            "stage": match (winner, self.model) {
+                (Some(_), _) => Stage::Rule.as_str(),
+                (None, Some(_)) => Stage::Bert.as_str(),
+                (None, None) => Stage::None.as_str(),
+            },
             "pack": self.pack.name,
             "matches": matches,
         });

@@ -4,10 +4,12 @@ mod audit;
 mod bench;
 mod check;
 mod classify;
+mod eval;
 mod explain;
 mod export;
 mod healthcheck;
 mod input;
+mod local;
 mod output;
 mod rules;
 mod run;
@@ -46,6 +48,8 @@ enum Command {
     Classify(classify::Arguments),
     /// Tell how one line is read and why it gets its label
     Explain(explain::Arguments),
+    /// Tell how right the verdicts are on labelled lines of your own
+    Eval(eval::Arguments),
     /// Account for every line and event in the store, and verify every block
     Audit(audit::Arguments),
     /// Print the stored events as JSON lines
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),

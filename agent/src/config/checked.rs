@@ -7,7 +7,8 @@ use std::time::Duration;
 use logline::assemble;
 
 use super::error::ConfigError;
-use super::raw::{LogFormat, LogLevel, Raw, Sources, Store};
+use super::llm::{self, Llm};
+use super::raw::{self, LogFormat, LogLevel, Model, Raw, Sources, Store, Switch};
 use super::sinks::{self, Sink};
 
 /// Which pack decides.
@@ -41,6 +42,29 @@ pub struct Listener {
     pub token: Option<String>,
 }
 
+/// The listener that answers about the logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Where and for whom.
+    pub listener: Listener,
+    /// Secrets are masked in the lines that it shows.
+    pub redact: bool,
+    /// Further names under which it may be asked, in lower case.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may ask it from a browser; `*` is any.
+    pub cors_origins: Vec<String>,
+    /// The most that a request's body may hold.
+    pub max_body_bytes: usize,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// Requests that one address may send in a second.
+    pub requests_per_second: u32,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Live streams at a time.
+    pub max_streams: usize,
+}
+
 /// The metrics and health listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
@@ -63,12 +87,18 @@ pub struct Checked {
     pub pack: PackChoice,
     /// Bound of the template table.
     pub max_templates: usize,
+    /// How long a line waits for its template's verdict.
+    pub verdict_wait: Duration,
+    /// The BERT.
+    pub model: Model,
+    /// What a language model is asked about.
+    pub llm: Llm,
     /// What is kept on this host.
     pub store: Store,
     /// Where labelled events go.
     pub sinks: Vec<Sink>,
     /// The listener that answers about the logs, if there is one.
-    pub api: Option<Listener>,
+    pub api: Option<Api>,
     /// The metrics and health listener, if there is one.
     pub telemetry: Option<Telemetry>,
     /// Least severe level of the agent's own log.
@@ -131,9 +161,22 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
     at_least("store.max_mib", raw.store.max_mib, 16)?;
     at_least("store.max_age_hours", raw.store.max_age_hours, 1)?;
     at_least("store.commit_ms", raw.store.commit_ms, 10)?;
+    at_least("api.max_body_bytes", raw.api.max_body_bytes as u64, 1024)?;
+    at_least("api.timeout_ms", raw.api.timeout_ms, 100)?;
+    at_least(
+        "api.requests_per_second",
+        u64::from(raw.api.requests_per_second),
+        1,
+    )?;
+    at_least("api.max_connections", raw.api.max_connections as u64, 1)?;
     at_least(
         "classify.max_templates",
         raw.classify.max_templates as u64,
+        1,
+    )?;
+    at_least(
+        "classify.model.threads",
+        raw.classify.model.threads as u64,
         1,
     )?;
     let minutes = raw.events.utc_offset_minutes;
@@ -155,14 +198,17 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
         max_templates: raw.classify.max_templates,
+        verdict_wait: Duration::from_millis(raw.classify.wait_ms),
+        model: raw.classify.model,
+        llm: llm::check(name, &raw.llm, &|variable| std::env::var(variable).ok())?,
         store: raw.store,
         sinks: sinks::check(name, raw.sinks)?,
-        api: listener(name, "api", &raw.api.listen, &raw.api.token_file)?,
+        api: api(name, &raw.api)?,
         telemetry: listener(
             name,
             "telemetry",
             &raw.telemetry.listen,
-            &raw.telemetry.token_file,
+            token_of(&raw.telemetry.token_file, "")?,
         )?
         .map(|listener| Telemetry {
             listener,
@@ -175,12 +221,66 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
     })
 }
 
+/// The listener that answers about the logs, if one is wanted.
+fn api(name: &str, raw: &raw::Api) -> Result<Option<Api>, ConfigError> {
+    let token = token_of(&raw.token_file, &raw.token_env)?;
+    let Some(listener) = listener(name, "api", &raw.listen, token)? else {
+        return Ok(None);
+    };
+    for origin in &raw.cors_origins {
+        let sound = origin == "*"
+            || origin.split_once("://").is_some_and(|(scheme, host)| {
+                !scheme.is_empty() && !host.is_empty() && !host.contains('/')
+            });
+        if !sound {
+            return Err(ConfigError::value(
+                name,
+                "api.cors_origins",
+                &format!("`{origin}` is no origin"),
+                "write it like https://logs.example.org, without a path",
+            ));
+        }
+    }
+    Ok(Some(Api {
+        redact: match raw.redact {
+            Switch::On => true,
+            Switch::Off => false,
+            // What stays on this host may be read as it is.
+            Switch::Auto => !listener.listen.ip().is_loopback(),
+        },
+        listener,
+        hosts: raw
+            .hosts
+            .iter()
+            .map(|host| host.to_ascii_lowercase())
+            .collect(),
+        cors_origins: raw.cors_origins.clone(),
+        max_body_bytes: raw.max_body_bytes,
+        timeout: Duration::from_millis(raw.timeout_ms),
+        requests_per_second: raw.requests_per_second,
+        max_connections: raw.max_connections,
+        max_streams: raw.max_streams,
+    }))
+}
+
+/// The token that `file` holds, else that of the environment variable `variable`; both may be empty for none.
+fn token_of(file: &str, variable: &str) -> Result<Option<String>, ConfigError> {
+    let text = match (file, variable) {
+        ("", "") => return Ok(None),
+        ("", variable) => std::env::var(variable).unwrap_or_default(),
+        (file, _) => {
+            std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?
+        }
+    };
+    Ok(Some(text.trim().to_owned()).filter(|token| !token.is_empty()))
+}
+
 /// The listener of `section`, if one is wanted.
 fn listener(
     name: &str,
     section: &str,
     listen: &str,
-    token_file: &str,
+    token: Option<String>,
 ) -> Result<Option<Listener>, ConfigError> {
     if listen.is_empty() {
         return Ok(None);
@@ -195,14 +295,6 @@ fn listener(
             "write it like 127.0.0.1:7334, or leave it empty for none",
         )
     })?;
-    let token = match token_file {
-        "" => None,
-        file => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| ConfigError::unreadable(file, &error))?;
-            Some(text.trim().to_owned()).filter(|token| !token.is_empty())
-        }
-    };
     if !listen.ip().is_loopback() && token.is_none() {
         let problem = format!("{listen} can be reached from other hosts and no token protects it");
         return Err(ConfigError::value(

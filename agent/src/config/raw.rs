@@ -4,6 +4,8 @@ pub mod sinks;
 
 use serde::Deserialize;
 
+pub use llm::Llm;
+use llm::PartialLlm;
 pub use sinks::{Sink, Sinks};
 
 /// Declares a section twice: the full one that `default.yaml` fills, and the partial one that a user's file fills.
@@ -23,14 +25,14 @@ macro_rules! section {
 
         #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        pub(super) struct $partial {
+        pub(in crate::config) struct $partial {
             $($field: Option<$type>,)*
             $($sub: Option<$sub_partial>,)*
         }
 
         impl $full {
             /// The same with what `partial` names replaced.
-            fn with(self, partial: $partial) -> Self {
+            pub(in crate::config) fn with(self, partial: $partial) -> Self {
                 Self {
                     $($field: partial.$field.unwrap_or(self.$field),)*
                     $($sub: match partial.$sub {
@@ -42,6 +44,9 @@ macro_rules! section {
         }
     };
 }
+
+// Below the macro, which it uses.
+pub mod llm;
 
 section! {
     /// The whole file.
@@ -55,6 +60,8 @@ section! {
         events: Events / PartialEvents,
         /// What the lines are about.
         classify: Classify / PartialClassify,
+        /// What a language model is asked about.
+        llm: Llm / PartialLlm,
         /// What is kept on this host.
         store: Store / PartialStore,
         /// Where labelled events go.
@@ -142,6 +149,25 @@ section! {
         pack: String,
         /// Bound of the template table.
         max_templates: usize,
+        /// How long a line waits for its template's verdict.
+        wait_ms: u64,
+    } nested {
+        /// The BERT.
+        model: Model / PartialModel,
+    }
+}
+
+section! {
+    /// The BERT that judges the templates that no rule decides.
+    Model / PartialModel {
+        /// Whether there is one; `auto`: where one is found.
+        enabled: Switch,
+        /// Its directory; empty: the usual places.
+        directory: String,
+        /// ONNX Runtime's shared library; empty: the one beside the model, or the system's.
+        runtime: String,
+        /// Threads of one inference.
+        threads: usize,
     }
 }
 
@@ -182,6 +208,24 @@ section! {
         listen: String,
         /// File with the bearer token that is asked for, or empty for none.
         token_file: String,
+        /// Environment variable with that token, or empty for none.
+        token_env: String,
+        /// Whether secrets are masked in the lines that it shows.
+        redact: Switch,
+        /// Further names under which it may be asked.
+        hosts: Vec<String>,
+        /// Origins whose pages may ask it from a browser.
+        cors_origins: Vec<String>,
+        /// The most that a request's body may hold.
+        max_body_bytes: usize,
+        /// Milliseconds that a request may take.
+        timeout_ms: u64,
+        /// Requests that one address may send in a second.
+        requests_per_second: u32,
+        /// Connections at a time.
+        max_connections: usize,
+        /// Live streams at a time.
+        max_streams: usize,
     }
 }
 

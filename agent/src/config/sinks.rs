@@ -7,7 +7,7 @@ mod protocols;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use client::on_loopback;
+pub(super) use client::on_loopback;
 
 use super::error::ConfigError;
 use super::raw;

@@ -15,7 +15,7 @@ fn the_defaults_are_complete_and_sound() {
     let telemetry = config.telemetry.expect("a listener");
     assert_eq!(telemetry.listener.listen.to_string(), "127.0.0.1:7334");
     let api = config.api.expect("a listener");
-    assert_eq!(api.listen.to_string(), "127.0.0.1:7333");
+    assert_eq!(api.listener.listen.to_string(), "127.0.0.1:7333");
 }
 
 #[test]
@@ -95,6 +95,31 @@ fn a_listener_that_others_can_reach_needs_a_token() {
     );
     assert!(error("api: {listen: 0.0.0.0:7333}").contains("set api.token_file"));
     assert!(error("telemetry: {listen: localhost}").contains("is not an address with a port"));
+}
+
+#[test]
+fn the_api_masks_secrets_where_others_can_ask_and_takes_its_token_from_anywhere() {
+    let api = |text: &str| {
+        let config = Checked::parse("x", &format!("api: {{{text}}}")).expect("sound");
+        config.api.expect("a listener")
+    };
+    assert!(!api("").redact);
+    assert!(api("redact: on").redact);
+    // A variable that every environment has.
+    let open = "listen: \"0.0.0.0:7333\", token_env: PATH";
+    assert!(api(open).redact);
+    assert!(!api(&format!("{open}, redact: off")).redact);
+    assert_eq!(
+        api(open).listener.token,
+        std::env::var("PATH")
+            .ok()
+            .map(|path| path.trim().to_owned())
+    );
+    let unset = "api: {listen: \"0.0.0.0:7333\", token_env: LOGSIEVE_NO_SUCH_VARIABLE}";
+    assert!(error(unset).contains("set api.token_file"));
+    assert_eq!(api("hosts: [Logs.Example.org]").hosts, ["logs.example.org"]);
+    assert!(error("api: {cors_origins: [example.org]}").contains("api.cors_origins"));
+    assert!(error("api: {max_connections: 0}").contains("api.max_connections"));
 }
 
 #[test]

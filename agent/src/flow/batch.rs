@@ -11,6 +11,7 @@ use super::StreamInfo;
 use super::cursor::Cursor;
 use super::labels::Labels;
 use super::verdict::Verdict;
+use crate::classify::{Embedding, Judgement};
 use crate::escape::escape_json;
 
 /// A stretch of a batch's bytes.
@@ -58,18 +59,47 @@ pub struct TemplateText {
     pub text: String,
     /// The same as the inside of a JSON string.
     pub json: Vec<u8>,
+    /// What it is judged to be about, once it has been.
+    pub judged: Option<Arc<Judgement>>,
+}
+
+/// What has become known of a template, to be kept with the next commit.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The template, with its verdict if it has one.
+    pub template: Arc<TemplateText>,
+    /// Where it lies among all templates.
+    pub embedding: Option<Embedding>,
 }
 
 impl TemplateText {
     /// Renders a template of the table.
     #[must_use]
-    pub fn new(template: &Template) -> Self {
-        let mut json = Vec::with_capacity(template.text.len() + 8);
-        escape_json(template.text.as_bytes(), &mut json);
+    pub fn new(template: &Template, judged: Option<Arc<Judgement>>) -> Self {
+        Self::of(template.id, template.text.clone(), judged)
+    }
+
+    /// The template with this id and text.
+    #[must_use]
+    pub fn of(id: TemplateId, text: String, judged: Option<Arc<Judgement>>) -> Self {
+        let mut json = Vec::with_capacity(text.len() + 8);
+        escape_json(text.as_bytes(), &mut json);
         Self {
-            id: template.id,
-            text: template.text.clone(),
+            id,
+            text,
             json,
+            judged,
+        }
+    }
+
+    /// The same template with another verdict.
+    #[must_use]
+    pub fn judged(&self, judged: Arc<Judgement>) -> Self {
+        Self {
+            id: self.id,
+            text: self.text.clone(),
+            json: self.json.clone(),
+            judged: Some(judged),
         }
     }
 }
@@ -116,6 +146,8 @@ pub struct Batch {
     pub cursors: Vec<Cursor>,
     /// Templates that merged into others: the id from before, and the one that their messages have now.
     pub renamed: Vec<(TemplateId, TemplateId)>,
+    /// Templates that were judged or placed among the others.
+    pub judged: Vec<Judged>,
     streams: Vec<Arc<StreamInfo>>,
     bytes: Vec<u8>,
 }
@@ -129,6 +161,7 @@ impl Batch {
             events: Vec::new(),
             cursors: Vec::new(),
             renamed: Vec::new(),
+            judged: Vec::new(),
             streams: Vec::new(),
             bytes: Vec::new(),
         }
@@ -139,6 +172,7 @@ impl Batch {
         self.events.clear();
         self.cursors.clear();
         self.renamed.clear();
+        self.judged.clear();
         self.streams.clear();
         self.bytes.clear();
     }

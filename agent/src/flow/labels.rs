@@ -30,6 +30,17 @@ impl Labels {
         }
     }
 
+    /// The same with further categories behind.
+    #[must_use]
+    pub fn with(mut self, extra: &[String]) -> Self {
+        for category in extra {
+            if !self.categories.contains(category) {
+                self.categories.push(category.clone());
+            }
+        }
+        self
+    }
+
     /// The name of a category.
     #[must_use]
     pub fn category(&self, index: Option<u16>) -> &str {

@@ -7,6 +7,7 @@ mod batch;
 mod cursor;
 mod labels;
 mod lines;
+mod memo;
 mod resume;
 mod stats;
 mod stream;
@@ -25,16 +26,19 @@ use logline::sieve::{Sieve, Source};
 use logline::template::{self, TemplateId};
 use logline::time::TimeContext;
 
-pub use batch::{Batch, Labelled, Slice, TemplateText};
+pub use batch::{Batch, Judged, Labelled, Slice, TemplateText};
 pub use cursor::{Cursor, Place, Tally};
 pub use labels::{Labels, UNCLASSIFIED};
 pub use stats::Stats;
 pub use stream::Opening;
-pub use verdict::{Stage, Verdict};
-pub use worker::{Control, Ends, Worker};
+pub use verdict::Verdict;
 
+pub use worker::{Control, Ends, LateSieve, Worker};
+
+use crate::classify::{Answer, Handle, Judgement, Question, Stage, Taught};
 use crate::source::{Closed, Origin, SourceId, docker, files};
 use lines::Line;
+use memo::Memo;
 use resume::Known;
 use stream::OpenStream;
 
@@ -65,6 +69,19 @@ impl Default for Settings {
     }
 }
 
+/// A template of an earlier run.
+#[derive(Clone, Debug)]
+pub struct Adopted<'a> {
+    /// The masked text.
+    pub text: &'a str,
+    /// Events of it.
+    pub count: u64,
+    /// What it is judged to be about.
+    pub judged: Option<Arc<Judgement>>,
+    /// Its place among the templates is known.
+    pub placed: bool,
+}
+
 /// A stream as the flow and the sinks know it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StreamInfo {
@@ -82,6 +99,8 @@ pub struct Flow {
     touched: Vec<SourceId>,
     known: Known,
     labeller: Labeller,
+    /// Categories that only the model knows.
+    extra: Vec<String>,
 }
 
 impl Flow {
@@ -93,8 +112,7 @@ impl Flow {
         let labeller = Labeller {
             sieve,
             labels,
-            texts: Vec::new(),
-            adopted: 0,
+            memo: Memo::default(),
             stats: Stats::default(),
             max_bytes: settings.assemble.max_bytes,
         };
@@ -104,6 +122,7 @@ impl Flow {
             touched: Vec::new(),
             known: Known::default(),
             labeller,
+            extra: Vec::new(),
         }
     }
 
@@ -112,16 +131,22 @@ impl Flow {
         self.known = Known::new(cursors);
     }
 
-    /// Takes up the templates of earlier runs by their texts and counts, and the ids of those that merged into others.
+    /// Takes up the templates of earlier runs, and the ids of those that merged into others.
     pub fn adopt<'a>(
         &mut self,
-        templates: impl IntoIterator<Item = (&'a str, u64)>,
+        templates: impl IntoIterator<Item = Adopted<'a>>,
         renamed: impl IntoIterator<Item = (TemplateId, TemplateId)>,
     ) {
-        let table = self.labeller.sieve.templates_mut();
-        for (text, count) in templates {
-            let index = table.adopt(text, count);
-            self.labeller.adopted = self.labeller.adopted.max(index + 1);
+        let Labeller {
+            sieve,
+            memo,
+            labels,
+            ..
+        } = &mut self.labeller;
+        let table = sieve.templates_mut();
+        for template in templates {
+            let index = table.adopt(template.text, template.count);
+            memo.adopt(index, template.judged, template.placed, labels);
         }
         for (before, now) in renamed {
             if let Some(index) = table.resolve(now) {
@@ -155,7 +180,9 @@ impl Flow {
 
     /// Judges by other rules from the next event on. Batches begun before must have been handed on.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
-        self.labeller.labels = Arc::new(Labels::of(&rules));
+        let labels = Labels::of(&rules).with(&self.extra);
+        self.labeller.memo.renumber(&labels);
+        self.labeller.labels = Arc::new(labels);
         self.labeller.sieve.set_rules(rules);
     }
 
@@ -356,20 +383,138 @@ impl Flow {
         !self.touched.is_empty()
     }
 
-    /// Fills in what is printed of the templates: the last thing before a batch is handed on, because templates may
-    /// still merge while it is filled.
+    /// Fills in what is printed of the templates, and the verdicts that are known: the last thing before a batch is handed
+    /// on, because templates may still merge while it is filled.
     pub fn settle(&mut self, batch: &mut Batch) {
-        self.labeller.settle(batch);
+        let Labeller {
+            sieve,
+            memo,
+            labels,
+            ..
+        } = &mut self.labeller;
+        // They may have become more since the batch was begun.
+        batch.labels = Arc::clone(labels);
+        let table = sieve.templates();
+        for event in &mut batch.events {
+            event.template_text = Some(memo.text(event.template, table));
+            memo.apply(event, Some(Stage::Memo));
+        }
+    }
+
+    /// Asks for the verdicts on and the places of the settled `batch`'s templates that nobody has asked for. `ask` says
+    /// whether there was room for the question. Gives the number of events that wait for an answer.
+    pub fn ask(&mut self, batch: &Batch, ask: &mut dyn FnMut(Question) -> bool) -> usize {
+        let memo = &mut self.labeller.memo;
+        let mut waiting = 0;
+        for event in &batch.events {
+            if let Some(question) = memo.question(batch, event)
+                && ask(question)
+            {
+                memo.asked(event.template);
+            }
+            let open = event.verdict.stage == Stage::None;
+            waiting += usize::from(open && memo.is_asked(event.template));
+        }
+        waiting
+    }
+
+    /// Takes up an answer. False where there is no such template any more.
+    pub fn learn(&mut self, answer: Answer) -> bool {
+        let Labeller {
+            sieve,
+            memo,
+            labels,
+            ..
+        } = &mut self.labeller;
+        if let Some(category) = answer
+            .judgement
+            .as_ref()
+            .and_then(|judged| judged.category.as_ref())
+            && !labels.categories.contains(category)
+        {
+            // Batches that are on their way keep the names that they were made with.
+            self.extra.push(category.clone());
+            *labels = Arc::new(Labels::clone(labels).with(&self.extra));
+        }
+        memo.learn(answer, sieve.templates(), labels)
+    }
+
+    /// Gives events of a settled batch the verdicts that have come meanwhile. Gives the number of those that still wait.
+    pub fn resolve(&mut self, batch: &mut Batch) -> usize {
+        let memo = &mut self.labeller.memo;
+        batch.labels = Arc::clone(&self.labeller.labels);
+        let mut waiting = 0;
+        for event in &mut batch.events {
+            let open = memo.apply(event, None);
+            waiting += usize::from(open && memo.is_asked(event.template));
+        }
+        waiting
+    }
+
+    /// Marks the events of a batch that go on without the verdict that they waited for. Gives their number.
+    pub fn give_up(&mut self, batch: &mut Batch) -> u64 {
+        let memo = &self.labeller.memo;
+        let mut late = 0;
+        for event in &mut batch.events {
+            if event.verdict.stage == Stage::None && memo.is_asked(event.template) {
+                event.verdict.stage = Stage::Pending;
+                late += 1;
+            }
+        }
+        late
+    }
+
+    /// Counts the verdicts of a batch, which will not change any more, and adds to it what is to be stored of templates.
+    pub fn account(&mut self, batch: &mut Batch) {
+        for event in &batch.events {
+            self.labeller.stats.verdict(event);
+            if self.labeller.memo.meets(event.template) {
+                self.labeller.stats.new_template(event);
+            }
+        }
+        self.labeller.memo.news(batch);
+    }
+
+    /// Whether something is to be stored of templates.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.labeller.memo.has_news()
+    }
+
+    /// A person has said what a template is about. Gives its text, if there is such a template.
+    pub fn teach(&mut self, taught: &Taught, handle: &Handle) -> Option<String> {
+        let index = self.labeller.sieve.templates().resolve(taught.id)?;
+        let text = self.labeller.sieve.templates().get(index).text.clone();
+        let before = self.judged(taught.id);
+        let asked = before.map_or_else(|| text.clone(), |judged| judged.asked.clone());
+        handle.learn(&asked, &taught.category);
+        self.learn(Answer {
+            id: taught.id,
+            judgement: Some(Judgement {
+                category: Some(taught.category.clone()),
+                stage: Stage::Taught,
+                confidence: 1.0,
+                reason: format!("by {}", taught.by),
+                version: String::new(),
+                asked,
+            }),
+            ..Answer::default()
+        });
+        Some(text)
+    }
+
+    /// What the template `id` is judged to be about.
+    #[must_use]
+    pub fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
+        let table = self.labeller.sieve.templates();
+        self.labeller.memo.judged(id, table)
     }
 }
 
 struct Labeller {
     sieve: Sieve,
     labels: Arc<Labels>,
-    /// By template index.
-    texts: Vec<Option<Arc<TemplateText>>>,
-    /// Templates below this index are known from earlier runs.
-    adopted: usize,
+    memo: Memo,
     stats: Stats,
     /// Bytes kept of an event that is not joined.
     max_bytes: usize,
@@ -471,24 +616,5 @@ impl Labeller {
         parts.event(event);
         self.stats.event(&labelled);
         batch.events.push(labelled);
-    }
-
-    fn settle(&mut self, batch: &mut Batch) {
-        let table = self.sieve.templates();
-        for event in &mut batch.events {
-            let template = table.get(event.template);
-            if self.texts.len() <= event.template {
-                self.texts.resize(event.template + 1, None);
-            }
-            let known = &mut self.texts[event.template];
-            if known.is_none() && event.template >= self.adopted {
-                self.stats.new_template(event);
-            }
-            let text = match known {
-                Some(text) if text.id == template.id => text,
-                _ => known.insert(Arc::new(TemplateText::new(template))),
-            };
-            event.template_text = Some(Arc::clone(text));
-        }
     }
 }

@@ -6,7 +6,7 @@ use logline::decode::Malformed;
 use logline::level::Level;
 
 use super::batch::Labelled;
-use super::verdict::Stage;
+use crate::classify::Stage;
 
 /// Events by category, level and stage, and everything that went wrong on the way.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,10 @@ impl Stats {
             self.cut_events += 1;
             self.cut_bytes += event.cut_bytes;
         }
+    }
+
+    /// An event's verdict, which will not change any more.
+    pub(super) fn verdict(&mut self, event: &Labelled) {
         self.by_stage[event.verdict.stage as usize] += 1;
         self.events_by_category.add(event);
     }

@@ -2,28 +2,7 @@
 
 use logline::rules::Decision;
 
-/// Who judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// A rule matched the event itself.
-    Rule,
-    /// No stage decided.
-    None,
-}
-
-impl Stage {
-    /// All stages, in the order of the sieve.
-    pub const ALL: [Self; 2] = [Self::Rule, Self::None];
-
-    /// The name in every output.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rule => "rule",
-            Self::None => "none",
-        }
-    }
-}
+use crate::classify::{Judgement, Stage};
 
 /// A judgement. Names of category and rule are in the batch's labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +34,17 @@ impl Verdict {
             stage: Stage::Rule,
             confidence: decision.confidence,
             rule: u32::try_from(decision.rule).ok(),
+        }
+    }
+    /// The verdict on an event's template; `category` is its number in the batch's labels, and `stage` says whether the
+    /// template was judged for this event or before.
+    #[must_use]
+    pub fn by_judgement(judgement: &Judgement, category: Option<u16>, stage: Stage) -> Self {
+        Self {
+            category,
+            stage,
+            confidence: judgement.confidence,
+            rule: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The thread that owns the flow: messages of the sources in, full batches out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use logline::level::Level;
 use logline::rules::RuleSet;
 use logline::time::TimeContext;
+use prometheus::IntCounter;
 
 use super::labels::UNCLASSIFIED;
-use super::{Batch, Flow, Opening, Place, Stage, StreamInfo};
+use super::{Batch, Flow, Opening, Place, StreamInfo};
+use crate::classify::{Handle, Said, Stage};
 use crate::source::{Message, docker};
 use crate::telemetry::{Metrics, clock};
 
@@ -23,6 +25,11 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How often streams that give no events have their cursors kept.
 const CURSORS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked whether verdicts have come that a batch waits for.
+const LOOK: Duration = Duration::from_millis(5);
+/// Batches that may wait for verdicts; at the bound the first goes on without.
+const MAX_WAITING: usize = 16;
 
 /// While messages wait, open events are given so many times their waiting time more.
 const BEHIND_FACTOR: u64 = 9;
@@ -46,10 +53,36 @@ pub struct Ends {
     pub used: Receiver<Batch>,
 }
 
+/// The stages that judge templates, as the flow sees them.
+#[derive(Debug)]
+pub struct LateSieve {
+    /// Where questions go.
+    pub handle: Handle,
+    /// Where answers come from.
+    pub answers: Receiver<Said>,
+    /// How long a line waits for its template's verdict.
+    pub wait: Duration,
+}
+
+/// A batch that waits for verdicts.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    /// Its events that wait.
+    open: usize,
+    until: Instant,
+}
+
 /// Runs the flow. See [`Worker::run`].
 pub struct Worker {
     flow: Flow,
     ends: Ends,
+    sieve: Option<LateSieve>,
+    /// Batches with events whose templates are being judged, and those behind them, in order.
+    waiting: VecDeque<Waiting>,
+    /// How long they may.
+    patience: Duration,
+    late: IntCounter,
     metrics: Arc<Metrics>,
     utc_offset_s: i32,
     max_wait_ms: u64,
@@ -68,14 +101,26 @@ struct SinkGone;
 impl Worker {
     /// A worker that has received nothing yet.
     #[must_use]
-    pub fn new(flow: Flow, ends: Ends, metrics: Arc<Metrics>, utc_offset_s: i32) -> Self {
+    pub fn new(
+        flow: Flow,
+        ends: Ends,
+        sieve: Option<LateSieve>,
+        metrics: Arc<Metrics>,
+        utc_offset_s: i32,
+    ) -> Self {
         let batch = Batch::new(flow.labels());
         let max_wait_ms = flow.settings().assemble.max_wait_ms;
         let started = Instant::now();
         announce(&metrics, &flow);
+        let late = metrics.classify().late;
+        let patience = sieve.as_ref().map_or(Duration::ZERO, |sieve| sieve.wait);
         Self {
             flow,
             ends,
+            sieve,
+            waiting: VecDeque::new(),
+            patience,
+            late,
             metrics,
             utc_offset_s,
             max_wait_ms,
@@ -92,13 +137,16 @@ impl Worker {
         if self.receive().is_ok() {
             self.flow.finish(self.now_ms(), &mut self.batch);
             // The sink may have ended meanwhile; then there is nobody to tell.
-            let _ = self.hand_on();
+            let _ = self.hand_on().and_then(|()| self.finish_waiting());
         }
     }
 
     fn receive(&mut self) -> Result<(), SinkGone> {
         loop {
-            let wait = self.next_tick.saturating_duration_since(Instant::now());
+            let mut wait = self.next_tick.saturating_duration_since(Instant::now());
+            if !self.waiting.is_empty() {
+                wait = wait.min(LOOK);
+            }
             match self.ends.messages.recv_timeout(wait) {
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -106,6 +154,9 @@ impl Worker {
             }
             while let Ok(control) = self.ends.controls.try_recv() {
                 self.control(control)?;
+            }
+            if !self.waiting.is_empty() || Instant::now() >= self.next_tick {
+                self.verdicts()?;
             }
             if Instant::now() >= self.next_tick {
                 self.tick()?;
@@ -196,6 +247,9 @@ impl Worker {
             Control::Rules(rules) => {
                 // What was judged before keeps the names that it was judged with.
                 self.hand_on()?;
+                while !self.waiting.is_empty() {
+                    self.release()?;
+                }
                 self.flow.set_rules(rules);
                 self.batch.labels = self.flow.labels();
                 announce(&self.metrics, &self.flow);
@@ -205,15 +259,21 @@ impl Worker {
     }
 
     fn hand_on(&mut self) -> Result<(), SinkGone> {
-        self.publish();
-        // A stream that moved without an event is no haste.
-        let moved = self.flow.has_moved() && self.last_hand_on.elapsed() >= CURSORS_EVERY;
+        // A stream that moved without an event is no haste, and neither is a verdict whose lines have gone on.
+        let moved = self.flow.has_moved() || self.flow.has_news();
+        let moved = moved && self.last_hand_on.elapsed() >= CURSORS_EVERY;
         if self.batch.events.is_empty() && self.batch.cursors.is_empty() && !moved {
             return Ok(());
         }
         self.last_hand_on = Instant::now();
         self.flow.mark(&mut self.batch);
         self.flow.settle(&mut self.batch);
+        let open = match &self.sieve {
+            Some(sieve) if sieve.handle.is_on() => self
+                .flow
+                .ask(&self.batch, &mut |question| sieve.handle.ask(question)),
+            _ => 0,
+        };
         let mut next = self
             .ends
             .used
@@ -221,11 +281,93 @@ impl Worker {
             .unwrap_or_else(|_| Batch::new(self.flow.labels()));
         next.labels = self.flow.labels();
         let full = std::mem::replace(&mut self.batch, next);
-        self.ends.batches.send(full).map_err(|_| SinkGone)
+        if open == 0 && self.waiting.is_empty() {
+            return self.send(full);
+        }
+        self.waiting.push_back(Waiting {
+            batch: full,
+            open,
+            until: Instant::now() + self.patience,
+        });
+        while self.waiting.len() > MAX_WAITING {
+            self.release()?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the verdicts that have come, and lets the batches go that need to wait no longer.
+    fn verdicts(&mut self) -> Result<(), SinkGone> {
+        let Some(sieve) = &self.sieve else {
+            return Ok(());
+        };
+        let mut news = false;
+        while let Ok(said) = sieve.answers.try_recv() {
+            match said {
+                Said::Answer(answer) => {
+                    self.flow.learn(answer);
+                }
+                Said::Taught(taught) => {
+                    let known = self.flow.teach(&taught, &sieve.handle);
+                    // Whoever does not wait any more needs no answer.
+                    let _ = taught.reply.send(known);
+                }
+            }
+            news = true;
+        }
+        // Without a model no more answers come.
+        let off = !sieve.handle.is_on();
+        if news || off {
+            for waiting in &mut self.waiting {
+                waiting.open = if off {
+                    0
+                } else {
+                    self.flow.resolve(&mut waiting.batch)
+                };
+            }
+        }
+        let now = Instant::now();
+        while self
+            .waiting
+            .front()
+            .is_some_and(|first| first.open == 0 || first.until <= now)
+        {
+            self.release()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the batch go that waits longest.
+    fn release(&mut self) -> Result<(), SinkGone> {
+        let Some(mut first) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        self.flow.resolve(&mut first.batch);
+        let late = self.flow.give_up(&mut first.batch);
+        self.late.inc_by(late);
+        self.send(first.batch)
+    }
+
+    fn send(&mut self, mut batch: Batch) -> Result<(), SinkGone> {
+        self.flow.account(&mut batch);
+        self.publish(&batch);
+        self.ends.batches.send(batch).map_err(|_| SinkGone)
+    }
+
+    /// At the end: what waits gets its time.
+    fn finish_waiting(&mut self) -> Result<(), SinkGone> {
+        while !self.waiting.is_empty() {
+            self.verdicts()?;
+            std::thread::sleep(LOOK);
+        }
+        self.verdicts()?;
+        if self.flow.has_news() {
+            self.send(Batch::new(self.flow.labels()))?;
+        }
+        Ok(())
     }
 
     /// Adds to the metrics what was counted since the last time.
-    fn publish(&mut self) {
+    fn publish(&mut self, batch: &Batch) {
         let stats = self.flow.take_stats();
         let labels = self.flow.labels();
         self.metrics.read(stats.bytes, stats.lines);
@@ -260,13 +402,13 @@ impl Worker {
             .templates(table.len(), overflowed.saturating_sub(self.overflowed));
         self.overflowed = overflowed;
         let mut by_stream: HashMap<(u32, Level), u64> = HashMap::new();
-        for event in &self.batch.events {
+        for event in &batch.events {
             *by_stream
                 .entry((event.stream_index, event.level))
                 .or_default() += 1;
         }
         for ((index, level), events) in by_stream {
-            let Some(stream) = self.batch.stream_at(index) else {
+            let Some(stream) = batch.stream_at(index) else {
                 continue;
             };
             let (namespace, container) = stream.origin.short_names();

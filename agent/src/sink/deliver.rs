@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
 use super::compress::Compressor;
 use super::dead::DeadLetters;
 use super::drain::Drain;
@@ -15,6 +14,7 @@ use super::sample::{Sampler, Summary};
 use super::select::Select;
 use super::state::State;
 use super::transport::{Body, CUT, Outcome, Prepared, Transport};
+use crate::client::Backoff;
 use crate::config::sinks::{Batch, Retry};
 use crate::flow::{Batch as FlowBatch, Labelled};
 use crate::store::{Delivered, Feed, Next, Portion};

@@ -8,7 +8,6 @@ use logline::template::TemplateId;
 use super::encode::Outgoing;
 use super::identity::ByNumber;
 use crate::config::sinks::Redact;
-use crate::escape::escape_json;
 use crate::flow::{Batch, Labelled, TemplateText};
 
 /// So many templates are remembered with what they look like; then it begins anew.
@@ -16,7 +15,7 @@ const MAX_TEMPLATES: usize = 50_000;
 
 /// Masks one event after another.
 #[derive(Default)]
-pub(super) struct Mask {
+pub(crate) struct Mask {
     redactor: Option<Redactor>,
     findings: Vec<Finding>,
     text: Vec<u8>,
@@ -34,7 +33,7 @@ impl Mask {
     ///
     /// # Errors
     /// Where a pattern of the user's own cannot be used.
-    pub(super) fn new(settings: &Redact) -> Result<Self, RedactError> {
+    pub(crate) fn new(settings: &Redact) -> Result<Self, RedactError> {
         let redactor = match settings {
             Redact::Off => None,
             Redact::On(options) => Some(Redactor::new(options)?),
@@ -48,7 +47,7 @@ impl Mask {
     }
 
     /// `event` as it goes out.
-    pub(super) fn apply<'a>(&'a mut self, batch: &'a Batch, event: &'a Labelled) -> Outgoing<'a> {
+    pub(crate) fn apply<'a>(&'a mut self, batch: &'a Batch, event: &'a Labelled) -> Outgoing<'a> {
         self.mask(batch, event, true)
     }
 
@@ -156,8 +155,15 @@ fn masked_template(
     known: &mut ByNumber<TemplateId, Option<Arc<TemplateText>>>,
     template: &TemplateText,
 ) -> Option<Arc<TemplateText>> {
-    if let Some(known) = known.get(&template.id) {
-        return known.clone();
+    match known.get(&template.id) {
+        Some(Some(masked)) if masked.judged != template.judged => {
+            let (text, judged) = (masked.text.clone(), template.judged.clone());
+            let masked = Arc::new(TemplateText::of(template.id, text, judged));
+            known.insert(template.id, Some(Arc::clone(&masked)));
+            return Some(masked);
+        }
+        Some(known) => return known.clone(),
+        None => {}
     }
     if known.len() >= MAX_TEMPLATES {
         known.clear();
@@ -167,13 +173,11 @@ fn masked_template(
     let masked = (!findings.is_empty()).then(|| {
         let mut text = Vec::new();
         rewrite(redactor, template.text.as_bytes(), &findings, &mut text);
-        let mut json = Vec::new();
-        escape_json(&text, &mut json);
-        Arc::new(TemplateText {
-            id: template.id,
-            text: String::from_utf8_lossy(&text).into_owned(),
-            json,
-        })
+        Arc::new(TemplateText::of(
+            template.id,
+            String::from_utf8_lossy(&text).into_owned(),
+            template.judged.clone(),
+        ))
     });
     known.insert(template.id, masked.clone());
     masked

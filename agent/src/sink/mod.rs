@@ -14,9 +14,8 @@
 //! | `http`, `file`, `lines` | JSON over HTTP; rotating files; standard output and nowhere |
 //! | [`forward`], `otlp`, `loki` | protocols of their own |
 //! | `service`, `tls` | what protocols share: a stream's service, TLS without HTTP |
-//! | `backoff`, `compress`, `dead`, `drain`, `state` | the engine's parts |
+//! | `compress`, `dead`, `drain`, `state` | the engine's parts |
 
-mod backoff;
 mod compress;
 mod dead;
 mod deliver;
@@ -28,7 +27,7 @@ mod http;
 mod identity;
 mod lines;
 pub mod loki;
-mod mask;
+pub(crate) mod mask;
 pub mod otlp;
 mod sample;
 mod select;
@@ -46,7 +45,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use backoff::Backoff;
 use compress::Compressor;
 use dead::DeadLetters;
 use deliver::{Engine, Limit, Load};
@@ -58,6 +56,7 @@ use select::Select;
 use state::State;
 use transport::{Body, Transport};
 
+use crate::client::Backoff;
 use crate::config::sinks::{Sink, StdoutFormat, To};
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -219,7 +218,7 @@ fn engine(
         sampler: sink.sample.map(Sampler::new),
         mask: Mask::new(&sink.redact).with_context(place)?,
         compressor: Compressor::new(sink.compression).with_context(place)?,
-        backoff: Backoff::new(&sink.retry),
+        backoff: Backoff::new(sink.retry.initial, sink.retry.max),
         dead: sink
             .dead_letter
             .as_ref()
@@ -253,8 +252,14 @@ fn pretty(terminal: bool) -> Pretty {
     }
 }
 
-/// The node's name, as the kernel knows it.
+/// What stands in every event as its host: `LOGSIEVE_HOST`, which a pod sets because the kernel tells it the pod's own name;
+/// else the kernel's node name.
 pub(crate) fn host_name() -> String {
+    if let Ok(given) = std::env::var("LOGSIEVE_HOST")
+        && !given.is_empty()
+    {
+        return given;
+    }
     rustix::system::uname()
         .nodename()
         .to_string_lossy()

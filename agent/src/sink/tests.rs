@@ -2,9 +2,9 @@
 
 mod choice;
 mod failures;
-#[path = "../../../tests/harness/receiver.rs"]
-mod receiver;
 mod requests;
 mod rig;
 mod secrets;
 mod tls;
+
+use crate::receiver;

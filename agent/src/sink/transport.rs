@@ -41,7 +41,7 @@ pub struct Prepared<'a> {
 }
 
 /// The reason of an [`Outcome::Retry`] for a connection that was closed before there was an answer.
-pub const CUT: &str = "cut";
+pub use crate::client::CUT;
 
 /// What became of a request.
 #[derive(Debug)]

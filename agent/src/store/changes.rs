@@ -1,12 +1,12 @@
 //! What one transaction writes beside the events.
 
-use redb::WriteTransaction;
+use redb::{ReadableTable as _, WriteTransaction};
 
 use super::error::Fault;
 use super::names::{Dirty, Names};
 use super::tables::{
     CURSORS, LEDGER, NAME_CATEGORY, NAME_RULE, NAMES, SEEN, SINKS, STREAMS, StreamRecord,
-    TEMPLATES, to_bytes,
+    TEMPLATES, VECTORS, VERDICTS, to_bytes,
 };
 
 /// Records by key, ready to be written.
@@ -19,6 +19,10 @@ pub(super) struct Changes {
     pub(super) cursors: Vec<(u32, Vec<u8>)>,
     pub(super) ledger: Vec<(u32, Vec<u8>)>,
     pub(super) sinks: Vec<(String, Vec<u8>)>,
+    pub(super) verdicts: Vec<(u32, Vec<u8>)>,
+    pub(super) vectors: Vec<(u32, Vec<u8>)>,
+    /// Templates that take over the vector of the one that they succeed, unless they have one.
+    pub(super) heirs: Vec<(u32, u32)>,
 }
 
 impl Changes {
@@ -53,8 +57,22 @@ impl Changes {
                     Some((*number, to_bytes(&StreamRecord::from(&**info))))
                 })
                 .collect(),
+            verdicts: dirty
+                .verdicts
+                .iter()
+                .filter_map(|number| Some((*number, to_bytes(&names.verdict_record(*number)?))))
+                .collect(),
+            heirs: dirty.heirs.iter().copied().collect(),
             ..Self::default()
         }
+    }
+
+    /// Whether what is known of templates changes.
+    pub(super) fn renames(&self) -> bool {
+        !(self.templates.is_empty()
+            && self.verdicts.is_empty()
+            && self.vectors.is_empty()
+            && self.heirs.is_empty())
     }
 
     /// Whether there is nothing to write.
@@ -66,6 +84,8 @@ impl Changes {
             && self.cursors.is_empty()
             && self.ledger.is_empty()
             && self.sinks.is_empty()
+            && self.verdicts.is_empty()
+            && self.vectors.is_empty()
     }
 
     /// Writes all of it.
@@ -75,6 +95,8 @@ impl Changes {
             (STREAMS, &self.streams),
             (CURSORS, &self.cursors),
             (LEDGER, &self.ledger),
+            (VERDICTS, &self.verdicts),
+            (VECTORS, &self.vectors),
         ] {
             if records.is_empty() {
                 continue;
@@ -82,6 +104,17 @@ impl Changes {
             let mut table = transaction.open_table(definition)?;
             for (number, record) in records {
                 table.insert(number, record.as_slice())?;
+            }
+        }
+        if !self.heirs.is_empty() {
+            let mut table = transaction.open_table(VECTORS)?;
+            for (before, now) in &self.heirs {
+                let vector = table.get(before)?.map(|record| record.value().to_vec());
+                if let Some(vector) = vector
+                    && table.get(now)?.is_none()
+                {
+                    table.insert(now, vector.as_slice())?;
+                }
             }
         }
         if !self.seen.is_empty() {

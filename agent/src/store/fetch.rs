@@ -160,7 +160,10 @@ impl Fetch {
         let Some(bytes) = self.body(first, block)? else {
             return Ok(false);
         };
-        Ok(block::decode(&bytes, names, batch, stream, seqs).is_ok())
+        let before = batch.events.len();
+        let sound = block::decode(&bytes, names, batch, stream, seqs).is_ok();
+        names.catch_up(batch.events.get_mut(before..).unwrap_or_default());
+        Ok(sound)
     }
 
     /// What there is at `at`.

@@ -12,6 +12,7 @@
 //! | [`writer`], [`waiting`] | the thread that writes, and what it waits for |
 //! | [`feed`] | what a sink takes its events from |
 //! | [`state`] | what writer, feeds and readers share |
+//! | [`live`] | what a watcher sees of the newest events |
 //! | [`segment`] | events as blocks in the file |
 //! | [`names`] | store-wide numbers |
 //! | [`ledger`] | what became of every line |
@@ -30,6 +31,7 @@ mod fetch;
 mod heal;
 mod index;
 mod ledger;
+mod live;
 mod names;
 mod open;
 mod options;
@@ -55,10 +57,11 @@ pub use backend::MakeBackend;
 pub use error::Fault;
 pub use feed::{Feed, Next, Portion};
 pub use ledger::{DAMAGED, Delivered, RETENTION, STORE_UNAVAILABLE, SinkRecord, StreamLedger};
+pub use live::{Live, News};
 pub use names::KnownTemplate;
 pub use open::Recovered;
 pub use options::{Options, WhenFull};
-pub use reader::{Hit, Query, Reader};
+pub use reader::{Embedded, Hit, Query, Reader};
 
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use logline::template::TemplateId;
 
-use super::tables::TemplateRecord;
-use crate::escape::escape_json;
-use crate::flow::{Labels, StreamInfo, TemplateText};
+use super::tables::{TemplateRecord, VerdictRecord};
+use crate::classify::{Judgement, Stage};
+use crate::flow::{Labelled, Labels, StreamInfo, TemplateText, Verdict};
 
 /// A template that the store knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KnownTemplate {
     /// Its number in the store.
     pub number: u32,
@@ -26,6 +26,8 @@ pub struct KnownTemplate {
     pub last_seen: i64,
     /// The template that it is part of now.
     pub alias_of: Option<TemplateId>,
+    /// What it is judged to be about.
+    pub judged: Option<Arc<Judgement>>,
 }
 
 /// What is known of a template beside its text.
@@ -71,6 +73,9 @@ pub(super) struct Dirty {
     pub(super) categories: BTreeSet<u16>,
     pub(super) rules: BTreeSet<u32>,
     pub(super) streams: BTreeSet<u32>,
+    pub(super) verdicts: BTreeSet<u32>,
+    /// Templates that take over the vector of the one that they succeed, unless they have one: before, now.
+    pub(super) heirs: BTreeSet<(u32, u32)>,
 }
 
 impl Names {
@@ -146,7 +151,76 @@ impl Names {
         {
             known.successor = Some(new);
             self.dirty.templates.insert(old);
+            self.dirty.heirs.insert((old, new));
+            let judged = self.template_text(old).and_then(|text| text.judged.clone());
+            if let Some(judged) = judged
+                && self
+                    .template_text(new)
+                    .is_some_and(|text| text.judged.is_none())
+            {
+                self.judge(new, judged);
+            }
         }
+    }
+
+    /// A template is judged.
+    pub(super) fn judge(&mut self, number: u32, judged: Arc<Judgement>) {
+        if let Some(Some((text, _))) = self.templates.get_mut(number as usize) {
+            let category = judged.category.clone();
+            *text = Arc::new(text.judged(judged));
+            self.dirty.verdicts.insert(number);
+            if let Some(category) = category {
+                self.category_number(&category);
+            }
+        }
+    }
+
+    /// Gives events that went by before their template was judged the verdict that it has now.
+    pub(super) fn catch_up(&self, events: &mut [Labelled]) {
+        for event in events {
+            if !matches!(event.verdict.stage, Stage::Pending | Stage::None) {
+                continue;
+            }
+            let judged = event
+                .template_text
+                .as_ref()
+                .and_then(|text| text.judged.as_deref());
+            if let Some(judged) = judged {
+                let category = judged.category.as_ref();
+                let category = category.and_then(|name| self.categories.get(name).copied());
+                event.verdict = Verdict::by_judgement(judged, category, Stage::Memo);
+            }
+        }
+    }
+
+    /// Takes up from the file what a template was judged to be about.
+    pub(super) fn adopt_verdict(&mut self, number: u32, judged: Judgement) {
+        if let Some(Some((text, _))) = self.templates.get_mut(number as usize) {
+            *text = Arc::new(text.judged(Arc::new(judged)));
+        }
+    }
+
+    /// What the template with this id, or the one that it is part of now, is judged to be about.
+    pub(super) fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
+        let number = *self.template_numbers.get(&id.0)?;
+        let last = self.last_successor(number);
+        let number = last
+            .and_then(|id| self.template_numbers.get(&id.0))
+            .unwrap_or(&number);
+        self.template_text(*number)?.judged.clone()
+    }
+
+    /// The numbers of the templates whose verdict names one of `categories`, ascending.
+    pub(super) fn templates_judged(&self, categories: &[String]) -> Vec<u32> {
+        let of = |entry: &Option<(Arc<TemplateText>, Known)>| {
+            let judged = entry.as_ref()?.0.judged.as_ref()?;
+            Some(categories.contains(judged.category.as_ref()?))
+        };
+        (0..)
+            .zip(&self.templates)
+            .filter(|(_, entry)| of(entry).unwrap_or(false))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// The text behind a template's number.
@@ -178,6 +252,12 @@ impl Names {
         })
     }
 
+    /// What the file says of the verdict on a template.
+    pub(super) fn verdict_record(&self, number: u32) -> Option<VerdictRecord> {
+        let (text, _) = self.templates.get(number as usize)?.as_ref()?;
+        Some(VerdictRecord::from(text.judged.as_deref()?))
+    }
+
     /// Events of a template in the life of the store, and when it was first and last seen.
     pub(super) fn seen(&self, number: u32) -> Option<(u64, i64, i64)> {
         let (_, known) = self.templates.get(number as usize)?.as_ref()?;
@@ -196,13 +276,8 @@ impl Names {
         if TemplateId::of(&record.text).0 != record.id || number >= MAX_NUMBERS {
             return false;
         }
-        let mut json = Vec::with_capacity(record.text.len() + 8);
-        escape_json(record.text.as_bytes(), &mut json);
-        let text = Arc::new(TemplateText {
-            id: TemplateId(record.id),
-            text: record.text,
-            json,
-        });
+        let id = TemplateId(record.id);
+        let text = Arc::new(TemplateText::of(id, record.text, None));
         let index = number as usize;
         if self.templates.len() <= index {
             self.templates.resize(index + 1, None);
@@ -231,6 +306,7 @@ impl Names {
                     first_seen: known.first_seen,
                     last_seen: known.last_seen,
                     alias_of: self.last_successor(number),
+                    judged: text.judged.clone(),
                 })
             })
             .collect()
@@ -357,6 +433,8 @@ impl Names {
         self.dirty.categories.extend(dirty.categories);
         self.dirty.rules.extend(dirty.rules);
         self.dirty.streams.extend(dirty.streams);
+        self.dirty.verdicts.extend(dirty.verdicts);
+        self.dirty.heirs.extend(dirty.heirs);
     }
 
     /// The file is a new one: everything is to be written.
@@ -368,6 +446,13 @@ impl Names {
                 .collect(),
             rules: (0..clamp(self.labels.rules.len())).collect(),
             streams: self.streams.keys().copied().collect(),
+            verdicts: (0..clamp(self.templates.len()))
+                .filter(|number| {
+                    let text = self.template_text(*number);
+                    text.is_some_and(|text| text.judged.is_some())
+                })
+                .collect(),
+            heirs: BTreeSet::new(),
         };
     }
 }

@@ -17,7 +17,8 @@ use super::records::cursor_of;
 use super::retention::{gone, number};
 use super::tables::{
     BODIES, BlockHead, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
-    NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, from_bytes,
+    NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, VECTORS,
+    VERDICTS, VerdictRecord, from_bytes,
 };
 use crate::flow::Cursor;
 
@@ -95,8 +96,9 @@ pub(super) fn prepare(disk: &Disk) -> Result<(), Fault> {
             found,
             known: LAYOUT,
         }),
-        Some(_) => Ok(()),
-        None => disk.write(create),
+        Some(LAYOUT) => Ok(()),
+        // A file of an earlier layout only lacks tables.
+        Some(_) | None => disk.write(create),
     }
 }
 
@@ -105,7 +107,7 @@ fn create(transaction: &WriteTransaction) -> Result<(), Fault> {
     meta.insert(META_LAYOUT, LAYOUT.to_le_bytes().as_slice())?;
     transaction.open_table(HEADS)?;
     transaction.open_table(BODIES)?;
-    for table in [TEMPLATES, STREAMS, CURSORS, LEDGER] {
+    for table in [TEMPLATES, STREAMS, CURSORS, LEDGER, VERDICTS, VECTORS] {
         transaction.open_table(table)?;
     }
     transaction.open_table(SEEN)?;
@@ -251,6 +253,13 @@ pub(super) fn load_names(transaction: &ReadTransaction, loaded: &mut Loaded) -> 
     for entry in transaction.open_table(SEEN)?.iter()? {
         let (number, seen) = entry?;
         loaded.names.adopt_seen(number.value(), seen.value());
+    }
+    for entry in transaction.open_table(VERDICTS)?.iter()? {
+        let (number, record) = entry?;
+        match from_bytes::<VerdictRecord>(record.value()).and_then(VerdictRecord::into_judgement) {
+            Some(judged) => loaded.names.adopt_verdict(number.value(), judged),
+            None => loaded.note("the verdict on template", number.value()),
+        }
     }
     for entry in transaction.open_table(NAMES)?.iter()? {
         let (key, name) = entry?;

@@ -5,7 +5,11 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use redb::ReadableTable as _;
 
 use logline::level::Level;
 use logline::template::TemplateId;
@@ -17,8 +21,9 @@ use super::fetch::{Fetch, in_order};
 use super::names::{KnownTemplate, Names};
 use super::options::Options;
 use super::state::Shared;
-use super::tables::BlockHead;
+use super::tables::{BlockHead, VECTORS, VectorRecord, from_bytes};
 use super::{Recovered, Store};
+use crate::classify::{Embedding, Judgement, Vector};
 use crate::flow::{Batch, Labelled, StreamInfo, UNCLASSIFIED};
 
 /// Which events are asked for; nothing given asks for all.
@@ -42,6 +47,8 @@ pub struct Query {
     pub start: Option<u64>,
     /// At most so many events; 0 for all.
     pub limit: usize,
+    /// What is not found by then is left out.
+    pub until: Option<Instant>,
 }
 
 /// An event that was found, with what its texts lie in.
@@ -58,6 +65,17 @@ pub struct Hit<'a> {
 /// The first sequence number of a segment and the one after its last, and those of its events that are asked for.
 type Stretch = (u64, u64, Batch, Vec<u64>);
 
+/// Where a template lies among all templates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// The template's number in the store.
+    pub number: u32,
+    /// Its id.
+    pub id: TemplateId,
+    /// Where it lies, and the model that says so; places of different models cannot be compared.
+    pub embedding: Embedding,
+}
+
 /// Reads a store.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -71,6 +89,8 @@ struct Wanted<'a> {
     templates: Option<Vec<u32>>,
     categories: Option<Vec<u16>>,
     unclassified: bool,
+    /// Templates that were judged to be of one of the categories, perhaps after their events were stored.
+    judged: Option<Vec<u32>>,
     levels: u8,
 }
 
@@ -95,6 +115,53 @@ impl Reader {
     #[must_use]
     pub fn templates(&self) -> Vec<KnownTemplate> {
         self.names().known_templates()
+    }
+
+    /// What the template with this id, or the one that it is part of now, is judged to be about.
+    #[must_use]
+    pub fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
+        self.names().judged(id)
+    }
+
+    /// A number that grows whenever there is a new template, verdict or vector: what was made of them before is to be made
+    /// anew.
+    #[must_use]
+    pub fn names_version(&self) -> u64 {
+        self.shared.names_version.load(Ordering::Acquire)
+    }
+
+    /// Where the templates lie among all templates, as far as a model has been there to tell.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn embeddings(&self) -> Result<Vec<Embedded>, Fault> {
+        let disk = self.shared.disk().ok_or(Fault::Off)?;
+        disk.read(|transaction| {
+            let table = transaction.open_table(VECTORS)?;
+            let names = self.names();
+            let mut all = Vec::new();
+            for entry in table.iter()? {
+                let (number, record) = entry?;
+                let number = number.value();
+                let text = names.template_text(number);
+                if let (Some(text), Some(record)) =
+                    (text, from_bytes::<VectorRecord>(record.value()))
+                {
+                    all.push(Embedded {
+                        number,
+                        id: text.id,
+                        embedding: Embedding {
+                            vector: Vector {
+                                scale: record.scale,
+                                codes: record.codes,
+                            },
+                            version: record.version,
+                        },
+                    });
+                }
+            }
+            Ok(all)
+        })
     }
 
     /// All streams that are known.
@@ -127,6 +194,9 @@ impl Reader {
             (Some(start), true) => start - 1,
         };
         loop {
+            if query.until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(());
+            }
             let Some((first, end, batch, seqs)) = self.segment(&wanted, at)? else {
                 return Ok(());
             };
@@ -328,6 +398,10 @@ impl<'a> Wanted<'a> {
                 .categories
                 .as_ref()
                 .is_none_or(|wanted| wanted.iter().any(|name| name == UNCLASSIFIED)),
+            judged: query
+                .categories
+                .as_ref()
+                .map(|wanted| names.templates_judged(wanted)),
             levels: query
                 .level
                 .map_or(u8::MAX, |level| u8::MAX << (level as u8)),
@@ -352,7 +426,8 @@ impl<'a> Wanted<'a> {
             && has(&self.streams, &[block.stream])
             && has(&self.templates, &block.templates)
             && self.categories.as_ref().is_none_or(|wanted| {
-                (self.unclassified && block.unclassified)
+                let late = || has(&self.judged, &block.templates);
+                (block.unclassified && (self.unclassified || late()))
                     || wanted
                         .iter()
                         .any(|number| block.categories.binary_search(number).is_ok())

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::tables::{ContainerRecord, CursorRecord, K8sRecord, PlaceRecord, StreamRecord};
+use super::block::{stage_number, stage_of};
+use super::tables::{
+    ContainerRecord, CursorRecord, K8sRecord, PlaceRecord, StreamRecord, VectorRecord,
+    VerdictRecord,
+};
+use crate::classify::{Embedding, Judgement};
 use crate::flow::{Cursor, Place, StreamInfo, Tally};
 use crate::source::files::{Identity, Marker};
 use crate::source::{Closed, Container, K8s, Kind, Origin, docker};
@@ -144,4 +149,41 @@ fn position<T: PartialEq>(list: &[T], item: &T) -> u8 {
         .zip(0_u8..)
         .find(|(known, _)| *known == item)
         .map_or(u8::MAX, |(_, number)| number)
+}
+
+impl From<&Judgement> for VerdictRecord {
+    fn from(judged: &Judgement) -> Self {
+        Self {
+            category: judged.category.clone(),
+            stage: stage_number(judged.stage),
+            confidence: judged.confidence,
+            reason: judged.reason.clone(),
+            version: judged.version.clone(),
+            asked: judged.asked.clone(),
+        }
+    }
+}
+
+impl VerdictRecord {
+    /// The verdict, unless the record speaks of a stage that there is not.
+    pub(super) fn into_judgement(self) -> Option<Judgement> {
+        Some(Judgement {
+            category: self.category,
+            stage: stage_of(self.stage)?,
+            confidence: self.confidence,
+            reason: self.reason,
+            version: self.version,
+            asked: self.asked,
+        })
+    }
+}
+
+impl From<&Embedding> for VectorRecord {
+    fn from(embedding: &Embedding) -> Self {
+        Self {
+            version: embedding.version.clone(),
+            scale: embedding.vector.scale,
+            codes: embedding.vector.codes.clone(),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the writer, the feeds and the readers share: the newest events, who has acknowledged what, and the file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::disk::Disk;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) room: Condvar,
     pub(super) names: RwLock<Names>,
     disk: RwLock<Option<Arc<Disk>>>,
+    /// Grows with every template, verdict and vector that becomes durable.
+    pub(super) names_version: AtomicU64,
     /// What was found damaged by whoever read it, for the writer to mark.
     damage: Mutex<BTreeSet<Damage>>,
 }
@@ -192,6 +195,7 @@ impl Shared {
             room: Condvar::new(),
             names: RwLock::default(),
             disk: RwLock::default(),
+            names_version: AtomicU64::default(),
             damage: Mutex::default(),
         }
     }

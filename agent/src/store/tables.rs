@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of everything in this file.
-pub(super) const LAYOUT: u32 = 1;
+///
+/// 2: templates have verdicts and vectors, and blocks speak of all stages.
+pub(super) const LAYOUT: u32 = 2;
 
 /// Facts about the file: [`META_LAYOUT`] and so on.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -30,6 +32,10 @@ pub(super) const BODIES: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinitio
 pub(super) const TEMPLATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("templates");
 /// Template number -> events in the life of the store; when it was first and last seen, in nanoseconds since 1970.
 pub(super) const SEEN: TableDefinition<'_, u32, (u64, i64, i64)> = TableDefinition::new("seen");
+/// Template number -> [`VerdictRecord`].
+pub(super) const VERDICTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("verdicts");
+/// Template number -> [`VectorRecord`].
+pub(super) const VECTORS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("vectors");
 /// ([`NAME_CATEGORY`] or [`NAME_RULE`], number) -> name.
 pub(super) const NAMES: TableDefinition<'_, (u8, u32), &str> = TableDefinition::new("names");
 /// Stream number -> [`StreamRecord`].
@@ -115,6 +121,27 @@ pub(super) struct TemplateRecord {
     pub(super) text: String,
     /// The number of the template that it is part of now.
     pub(super) successor: Option<u32>,
+}
+
+/// What a template is judged to be about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct VerdictRecord {
+    pub(super) category: Option<String>,
+    /// As in blocks.
+    pub(super) stage: u8,
+    pub(super) confidence: f32,
+    pub(super) reason: String,
+    pub(super) version: String,
+    pub(super) asked: String,
+}
+
+/// Where a template lies among all templates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct VectorRecord {
+    /// Of the model.
+    pub(super) version: String,
+    pub(super) scale: f32,
+    pub(super) codes: Vec<i8>,
 }
 
 /// A stream: its id, and who writes it.

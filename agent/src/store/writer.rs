@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,9 +20,9 @@ use super::records::cursor_record;
 use super::recover::Retry;
 use super::segment::{Segment, bulk_of};
 use super::state::Shared;
-use super::tables::to_bytes;
+use super::tables::{VectorRecord, to_bytes};
 use super::waiting::Work;
-use crate::flow::{Batch, Cursor};
+use crate::flow::{Batch, Cursor, Judged};
 use crate::telemetry::{Health, Metrics, StoreMetrics, clock};
 
 /// Batches that wait for the writer.
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     pub(super) cursors: HashMap<String, Cursor>,
     /// Templates that became part of another one, which the store may not have met yet.
     pub(super) renamed: Vec<(TemplateId, TemplateId)>,
+    /// Templates that were judged or placed since the last commit.
+    pub(super) judged: Vec<Judged>,
     pub(super) ledger: BTreeMap<u32, StreamLedger>,
     /// Of them, those that are not in the file as they are here.
     pub(super) touched: BTreeSet<u32>,
@@ -131,6 +134,7 @@ impl Writer {
             since: None,
             cursors: HashMap::new(),
             renamed: Vec::new(),
+            judged: Vec::new(),
             ledger: kept.ledger,
             touched: BTreeSet::new(),
             gone: kept.gone,
@@ -203,6 +207,9 @@ impl Writer {
             }
         }
         self.renamed.append(&mut batch.renamed);
+        if self.shared.options.directory.is_some() {
+            self.judged.append(&mut batch.judged);
+        }
         batch.clear();
         // A flow that has ended needs no batches.
         let _ = self.used.send(batch);
@@ -323,9 +330,11 @@ impl Writer {
                     .encode(&self.pending, &seqs, first, span, sealed, now, &mut names);
             }
             let cursors = self.cursor_records(&mut names, now);
+            let vectors = self.vector_records(&mut names);
             let dirty = names.take_dirty();
             let mut changes = Changes::of_names(&dirty, &names);
             changes.cursors = cursors;
+            changes.vectors = vectors;
             (dirty, changes)
         };
         changes.ledger = self
@@ -359,6 +368,10 @@ impl Writer {
         drop(state);
         match written {
             Ok(()) => {
+                if changes.renames() {
+                    self.shared.names_version.fetch_add(1, Ordering::AcqRel);
+                }
+                self.judged.clear();
                 self.metrics.commits.inc();
                 self.metrics.stored.inc_by(self.pending.events.len() as u64);
                 self.touched.clear();
@@ -380,6 +393,21 @@ impl Writer {
                 Err(fault)
             }
         }
+    }
+
+    /// Takes up the verdicts that have come, and gives the vectors to be written.
+    fn vector_records(&self, names: &mut Names) -> Vec<(u32, Vec<u8>)> {
+        let mut vectors = Vec::new();
+        for judged in &self.judged {
+            let number = names.template_number(&judged.template);
+            if let Some(verdict) = &judged.template.judged {
+                names.judge(number, Arc::clone(verdict));
+            }
+            if let Some(embedding) = &judged.embedding {
+                vectors.push((number, to_bytes(&VectorRecord::from(embedding))));
+            }
+        }
+        vectors
     }
 
     fn cursor_records(&self, names: &mut Names, now: i64) -> Vec<(u32, Vec<u8>)> {

@@ -9,6 +9,8 @@ use prometheus::{
     Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::classify::ClassifyMetrics;
+use super::llm::LlmMetrics;
 use super::sinks::{SinkMetrics, SinkVectors};
 use super::store::StoreMetrics;
 
@@ -53,6 +55,8 @@ pub struct Metrics {
     template_overflow: IntCounter,
     sinks: SinkVectors,
     store: StoreMetrics,
+    classify: ClassifyMetrics,
+    llm: LlmMetrics,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
     counters: Mutex<Vec<(Reading, IntCounter)>>,
@@ -149,6 +153,8 @@ impl Metrics {
             )?,
             sinks: SinkVectors::new(&registry)?,
             store: StoreMetrics::new(&registry)?,
+            classify: ClassifyMetrics::new(&registry)?,
+            llm: LlmMetrics::new(&registry)?,
             pack_reloads,
             containers: Mutex::new(Containers {
                 max: max_containers,
@@ -223,6 +229,18 @@ impl Metrics {
     #[must_use]
     pub fn store(&self) -> StoreMetrics {
         self.store.clone()
+    }
+
+    /// What is counted of the stages after the rules.
+    #[must_use]
+    pub fn classify(&self) -> ClassifyMetrics {
+        self.classify.clone()
+    }
+
+    /// What is counted of the language model.
+    #[must_use]
+    pub fn llm(&self) -> LlmMetrics {
+        self.llm.clone()
     }
 
     /// The numbers of the sink of this name.

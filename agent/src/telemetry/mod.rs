@@ -1,14 +1,18 @@
 //! What the agent says of itself: its log, its metrics, its health.
 
+mod classify;
 pub mod clock;
 pub mod health;
 pub mod listener;
+mod llm;
 pub mod log;
 pub mod metrics;
 mod sinks;
 mod store;
 
+pub use classify::ClassifyMetrics;
 pub use health::Health;
+pub use llm::LlmMetrics;
 pub use metrics::Metrics;
 pub use sinks::SinkMetrics;
 pub use store::StoreMetrics;

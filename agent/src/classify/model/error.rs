@@ -9,6 +9,8 @@ pub struct ModelError {
     place: String,
     problem: String,
     remedy: String,
+    /// The pack lacks what a head is fitted to.
+    of_pack: bool,
 }
 
 impl std::error::Error for ModelError {}
@@ -26,6 +28,7 @@ impl ModelError {
             place: file.display().to_string(),
             problem,
             remedy: remedy.to_owned(),
+            of_pack: false,
         }
     }
 
@@ -36,6 +39,43 @@ impl ModelError {
             format!("cannot be read: {error}"),
             "make the model anew (make model), or name another directory in classify.model.directory",
         )
+    }
+
+    /// The pack `name` has too little for a head of its own.
+    pub(in crate::classify) fn pack(name: &str, problem: String, remedy: &str) -> Self {
+        Self {
+            place: format!("pack {name}"),
+            problem,
+            remedy: remedy.to_owned(),
+            of_pack: true,
+        }
+    }
+
+    /// Whether the model is sound, and the pack lacks what is needed to use it.
+    #[must_use]
+    pub fn is_of_pack(&self) -> bool {
+        self.of_pack
+    }
+
+    /// There is no model.
+    pub(in crate::classify) fn missing() -> Self {
+        Self {
+            place: "classify.model".to_owned(),
+            problem: "there is no model".to_owned(),
+            remedy: "make one (make model), or name its directory in classify.model.directory"
+                .to_owned(),
+            of_pack: false,
+        }
+    }
+
+    /// The model has more to do than it can.
+    pub(in crate::classify) fn busy() -> Self {
+        Self {
+            place: "the model".to_owned(),
+            problem: "has too much to do".to_owned(),
+            remedy: "ask again in a moment".to_owned(),
+            of_pack: false,
+        }
     }
 
     /// ONNX Runtime could not do its work.
@@ -49,6 +89,7 @@ impl ModelError {
                 .unwrap_or_default()
                 .to_owned(),
             remedy: "the other stages go on; try another model or runtime".to_owned(),
+            of_pack: false,
         }
     }
 
@@ -58,6 +99,7 @@ impl ModelError {
             place: "model.onnx".to_owned(),
             problem,
             remedy: "export the model anew; the other stages go on".to_owned(),
+            of_pack: false,
         }
     }
 }

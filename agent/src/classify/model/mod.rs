@@ -129,6 +129,12 @@ impl Model {
         &self.config
     }
 
+    /// Whether it scores classes.
+    #[must_use]
+    pub fn has_scores(&self) -> bool {
+        self.scores
+    }
+
     /// What tells this model from every other.
     #[must_use]
     pub fn version(&self) -> &str {

@@ -260,7 +260,7 @@ impl Place<'_> {
 }
 
 /// Whether a URL leads to this host, so far as its text tells.
-pub(super) fn on_loopback(url: &str) -> bool {
+pub(in crate::config) fn on_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority

@@ -10,6 +10,7 @@ pub use json::Json;
 pub use pretty::{Pretty, category_style};
 pub use tsv::Tsv;
 
+use crate::classify::Stage;
 use crate::flow::{Batch, Labelled, TemplateText};
 
 /// An event on its way out: what is known of it, and its texts, which may have been redacted.
@@ -64,9 +65,25 @@ impl<'a> Outgoing<'a> {
     /// Why the verdict is what it is: a word, and the name of what decided.
     #[must_use]
     pub fn reason(&self) -> (&'static str, &'a str) {
-        match self.event.verdict.rule {
-            Some(rule) => ("rule ", self.batch.labels.rule(rule)),
-            None => ("no rule matched", ""),
+        if let Some(rule) = self.event.verdict.rule {
+            return ("rule ", self.batch.labels.rule(rule));
+        }
+        match self.event.verdict.stage {
+            Stage::Pending => ("the template's verdict has not come yet", ""),
+            Stage::Memo | Stage::Bert | Stage::Llm | Stage::Taught => {
+                let judged = self
+                    .template
+                    .and_then(|template| template.judged.as_deref());
+                judged.map_or(("", ""), |judged| {
+                    let who = match judged.stage {
+                        Stage::Llm => "llm: ",
+                        Stage::Taught => "taught: ",
+                        _ => "bert: ",
+                    };
+                    (who, judged.reason.as_str())
+                })
+            }
+            Stage::Rule | Stage::None => ("no rule matched", ""),
         }
     }
 }

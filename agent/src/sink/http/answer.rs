@@ -1,63 +1,44 @@
 //! What an answer means for the events: taken, refused for good, or to be sent again.
 
-use std::io;
-use std::time::{Duration, SystemTime};
+use crate::client::{Answer, Client, Failure, Sending};
+use crate::sink::transport::{Outcome, Prepared};
 
-use ureq::http::HeaderMap;
-use ureq::http::header::{LOCATION, RETRY_AFTER};
+/// At most so much of an answer's body is read: a message, or a partial success.
+const ANSWER_BYTES: u64 = 64 * 1024;
 
-use crate::sink::transport::{CUT, Outcome};
+impl Client {
+    /// Sends `request` as the body of a POST with this content type.
+    ///
+    /// # Errors
+    /// What becomes of the request where there is no answer.
+    pub(in crate::sink) fn post(
+        &mut self,
+        request: &Prepared<'_>,
+        content_type: &'static str,
+    ) -> Result<Answer, Outcome> {
+        self.send(&Sending {
+            body: request.body,
+            content_type,
+            compression: request.compression,
+            patience: request.patience,
+            answer_bytes: ANSWER_BYTES,
+        })
+        .map_err(Outcome::from)
+    }
+}
 
-/// Who asks to be left alone for longer is asked again after this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
-/// So much of an answer's text is repeated in health and log.
-const TOLD_BYTES: usize = 300;
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub(in crate::sink) struct Answer {
-    /// The status.
-    pub(in crate::sink) status: u16,
-    /// The body, as far as it was read.
-    pub(in crate::sink) body: Vec<u8>,
-    retry_after: Option<Duration>,
-    location: Option<String>,
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self::Retry {
+            reason: failure.reason,
+            after: None,
+            slow: failure.slow,
+            why: failure.why,
+        }
+    }
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, headers: &HeaderMap, body: Vec<u8>) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        Self {
-            status,
-            body,
-            retry_after: text(RETRY_AFTER)
-                .and_then(|value| retry_after(value, SystemTime::now()))
-                .map(|wait| wait.min(LONGEST_RETRY_AFTER)),
-            location: text(LOCATION).map(str::to_owned),
-        }
-    }
-
-    /// Whether the other side does not know who asks.
-    pub(super) fn is_refusal_of_who_asks(&self) -> bool {
-        matches!(self.status, 401 | 403)
-    }
-
-    /// The status with the beginning of what the other side says, on one line.
-    pub(in crate::sink) fn told(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(TOLD_BYTES)]);
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let words: String = words
-            .join(" ")
-            .chars()
-            .filter(|c| !c.is_control())
-            .collect();
-        if words.is_empty() {
-            format!("answered {}", self.status)
-        } else {
-            format!("answered {}: {words}", self.status)
-        }
-    }
-
     /// What becomes of the events by the rules that most receivers over HTTP share.
     pub(in crate::sink) fn outcome(&self) -> Outcome {
         let retry = |reason, slow| Outcome::Retry {
@@ -112,101 +93,31 @@ impl Answer {
     }
 }
 
-/// The wait that a `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date.
-fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than a number can hold is long.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-/// What becomes of a request that got no answer.
-pub(super) fn failed(error: &ureq::Error) -> Outcome {
-    let (reason, slow) = match error {
-        ureq::Error::Timeout(_) => ("timeout", false),
-        ureq::Error::HostNotFound => ("name", false),
-        ureq::Error::Io(error) => of_io(error),
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::TlsRequired => ("tls", true),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
-            ("request", true)
-        }
-        ureq::Error::ConnectProxyFailed(_) => ("proxy", false),
-        _ => ("protocol", false),
-    };
-    Outcome::Retry {
-        reason,
-        after: None,
-        slow,
-        why: error.to_string(),
-    }
-}
-
-fn of_io(error: &io::Error) -> (&'static str, bool) {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if inner.is_some() {
-        return ("tls", true);
-    }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable => ("connect", false),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ("timeout", false),
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::NotConnected => (CUT, false),
-        _ => ("io", false),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::Duration;
 
     use super::*;
 
-    #[test]
-    fn a_retry_after_is_seconds_or_a_date() {
-        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let wait = |value: &str| retry_after(value, now).map(|wait| wait.as_secs());
-        assert_eq!(wait("120"), Some(120));
-        assert_eq!(wait(" 0 "), Some(0));
-        assert_eq!(wait("99999999999999999999999"), Some(u64::MAX));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
-        assert_eq!(wait("Sunday, 06-Nov-94 08:50:37 GMT"), Some(60));
-        assert_eq!(wait("Sun Nov  6 08:50:37 1994"), Some(60));
-        assert_eq!(
-            wait("Sun, 06 Nov 1994 08:00:00 GMT"),
-            Some(0),
-            "a date that has passed"
-        );
-        for odd in ["", "soon", "-1", "1.5", "Sun, 99 Nov 1994 08:50:37 GMT"] {
-            assert_eq!(wait(odd), None, "{odd}");
+    fn answer(status: u16, retry_after: Option<u64>, location: Option<&str>) -> Answer {
+        Answer {
+            status,
+            body: Vec::new(),
+            retry_after: retry_after.map(Duration::from_secs),
+            location: location.map(str::to_owned),
         }
-    }
-
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Answer {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(*name, value.parse().expect("a value"));
-        }
-        Answer::new(status, &map, body.to_vec())
     }
 
     #[test]
     fn every_status_means_one_thing() {
         for status in [200, 201, 202, 204, 299] {
-            assert!(matches!(answer(status, &[], b"").outcome(), Outcome::Done));
+            assert!(matches!(
+                answer(status, None, None).outcome(),
+                Outcome::Done
+            ));
         }
         for status in [408, 429, 500, 502, 503, 504] {
-            let outcome = answer(status, &[("retry-after", "7")], b"").outcome();
+            let outcome = answer(status, Some(7), None).outcome();
             let Outcome::Retry { after, slow, .. } = outcome else {
                 panic!("{status}: {outcome:?}")
             };
@@ -214,7 +125,7 @@ mod tests {
             assert!(!slow, "{status}");
         }
         for status in [301, 307, 401, 403, 404, 405, 407, 501, 507] {
-            let outcome = answer(status, &[], b"").outcome();
+            let outcome = answer(status, None, None).outcome();
             assert!(
                 matches!(outcome, Outcome::Retry { slow: true, .. }),
                 "{status}: {outcome:?}"
@@ -222,33 +133,23 @@ mod tests {
         }
         for status in [400, 406, 409, 410, 411, 415, 422, 431, 451] {
             assert!(
-                matches!(answer(status, &[], b"").outcome(), Outcome::Rejected { .. }),
+                matches!(
+                    answer(status, None, None).outcome(),
+                    Outcome::Rejected { .. }
+                ),
                 "{status}"
             );
         }
         assert!(matches!(
-            answer(413, &[], b"").outcome(),
+            answer(413, None, None).outcome(),
             Outcome::TooLarge { .. }
         ));
     }
 
     #[test]
-    fn who_asks_for_hours_is_asked_again_after_minutes() {
-        let Outcome::Retry { after, .. } = answer(503, &[("retry-after", "86400")], b"").outcome()
-        else {
-            panic!("a retry")
-        };
-        assert_eq!(after, Some(LONGEST_RETRY_AFTER));
-    }
-
-    #[test]
-    fn what_the_other_side_says_is_one_short_harmless_line() {
-        let told = answer(400, &[], b"no \x1b[31mway\r\n  at all").told();
-        assert_eq!(told, "answered 400: no [31mway at all");
-        assert!(answer(400, &[], &[b'x'; 100_000]).told().len() < 400);
-        assert_eq!(answer(503, &[], b"\n").told(), "answered 503");
+    fn a_redirect_is_told_with_its_place() {
         let Outcome::Retry { why, .. } =
-            answer(308, &[("location", "https://new.example/in")], b"").outcome()
+            answer(308, None, Some("https://new.example/in")).outcome()
         else {
             panic!("a retry")
         };

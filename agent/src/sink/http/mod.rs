@@ -1,16 +1,11 @@
 //! JSON over HTTP: what Vector's `http_server` source and Fluent Bit's `http` input take, and most that is written by
-//! hand. The client and the meaning of answers serve every protocol over HTTP.
+//! hand. The meaning of answers serves every protocol over HTTP.
 
 mod answer;
-mod client;
-mod named;
-
-#[allow(unused_imports)] // For the protocols that read more of an answer than its status.
-pub(in crate::sink) use answer::Answer;
-pub(in crate::sink) use client::Client;
 
 use super::encode::{Encode, Json, Outgoing};
 use super::transport::{Body, Outcome, Prepared, Transport};
+use crate::client::Client;
 use crate::config::sinks;
 
 /// Events as JSON objects: one a line, or in one array.

@@ -12,9 +12,9 @@ use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 
+use crate::client::{Answer, Client};
 use crate::config::sinks::{Compression, Loki};
 use crate::sink::encode::Outgoing;
-use crate::sink::http::{Answer, Client};
 use crate::sink::transport::{Body, Outcome, Prepared, Transport};
 use crate::telemetry::clock;
 

@@ -12,9 +12,9 @@ pub mod answer;
 mod encode;
 mod wire;
 
+use crate::client::{Answer, Client};
 use crate::config::sinks::Otlp;
 use crate::sink::encode::Outgoing;
-use crate::sink::http::{Answer, Client};
 use crate::sink::transport::{Body, Outcome, Prepared, Transport};
 use crate::telemetry::clock;
 

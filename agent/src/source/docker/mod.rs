@@ -3,6 +3,7 @@
 mod engine;
 mod follow;
 mod frames;
+mod list;
 mod names;
 mod reach;
 
@@ -20,6 +21,7 @@ use super::own::Own;
 use super::{Counters, Sender};
 use crate::shutdown::Shutdown;
 
+pub use list::{Listed, containers};
 pub use names::Names;
 pub use reach::Unreachable;
 

@@ -4,7 +4,7 @@ use logline::event::Stream;
 use logline::level::Level;
 
 use super::wire::{Damaged, Reader, put, unzigzag, zigzag};
-use crate::flow::Stage;
+use crate::classify::Stage;
 
 /// The event is from standard error.
 pub(super) const STDERR: u8 = 1;
@@ -125,14 +125,20 @@ impl Kind {
 }
 
 /// The number of a stage in blocks: for good.
-pub(super) fn stage_number(stage: Stage) -> u8 {
+pub(in crate::store) fn stage_number(stage: Stage) -> u8 {
     match stage {
         Stage::None => 0,
         Stage::Rule => 1,
+        Stage::Memo => 2,
+        Stage::Bert => 3,
+        Stage::Llm => 4,
+        Stage::Taught => 5,
+        Stage::Pending => 6,
     }
 }
 
-fn stage_of(number: u8) -> Option<Stage> {
+/// The stage with this number, if there is one.
+pub(in crate::store) fn stage_of(number: u8) -> Option<Stage> {
     Stage::ALL
         .into_iter()
         .find(|stage| stage_number(*stage) == number)

@@ -51,6 +51,7 @@ mod tests;
 mod texts;
 mod wire;
 
+pub(super) use kinds::{stage_number, stage_of};
 pub use wire::Damaged;
 
 use crate::flow::{Batch, StreamInfo, TemplateText, Verdict};

@@ -12,9 +12,10 @@ use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Damaged, Names, Numbers, decode, decode_labels, encode};
+use crate::classify::Stage;
 use crate::flow::{
-    Batch, Flow, Labelled, Labels, Opening, Place, Settings, Slice, Stage, StreamInfo,
-    TemplateText, Verdict,
+    Batch, Flow, Labelled, Labels, Opening, Place, Settings, Slice, StreamInfo, TemplateText,
+    Verdict,
 };
 use crate::source::{Closed, Kind, Origin, SourceId};
 
@@ -383,7 +384,7 @@ fn batch_of(events: &[Hostile]) -> Batch {
                 template
             };
             let index = table.observe(template);
-            Arc::new(TemplateText::new(table.get(index)))
+            Arc::new(TemplateText::new(table.get(index), None))
         });
         let (timestamp, stderr, level, category, rule, confidence) = event.rest;
         let (lines, cut_bytes, start) = event.counts;
@@ -400,7 +401,7 @@ fn batch_of(events: &[Hostile]) -> Batch {
             level: Level::ALL[level],
             verdict: Verdict {
                 category,
-                stage: Stage::ALL[usize::from(stderr)],
+                stage: Stage::ALL[level % Stage::ALL.len()],
                 confidence: f32::from_bits(confidence),
                 rule,
             },
@@ -541,11 +542,7 @@ fn a_template_that_is_gone_or_another_is_told() {
     );
     let first = &mut book.templates[0];
     let text = format!("{}!", first.text);
-    *first = Arc::new(TemplateText {
-        id: TemplateId::of(&text),
-        json: Vec::new(),
-        text,
-    });
+    *first = Arc::new(TemplateText::of(TemplateId::of(&text), text, None));
     assert_eq!(
         try_decode(&block, &book).map_err(|damaged| damaged.what),
         Err("its templates have other texts now")

@@ -2,10 +2,13 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::rig::{LONG, Lines, Running, options, take};
-use crate::flow::Place;
-use crate::store::{Delivered, Next, Options, Query, Reader};
+use crate::classify::{Embedding, Judgement, Stage, Vector};
+use crate::flow::{Batch, Judged, Labelled, Place};
+use crate::store::tables::LAYOUT;
+use crate::store::{Delivered, Hit, Next, Options, Query, Reader};
 
 fn fixture(layout: u32) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -49,7 +52,11 @@ fn write_the_fixture_of_the_current_layout() {
     let mut feeds = [running.store.feed("a"), running.store.feed("b")];
     for round in 0..6 {
         let lines = lines(round);
-        running.send(maker.batch(lines.iter().map(|(stream, line)| (*stream, line.as_str()))));
+        let mut batch = maker.batch(lines.iter().map(|(stream, line)| (*stream, line.as_str())));
+        if round == 0 {
+            batch.judged.push(judged(&batch));
+        }
+        running.send(batch);
         assert_eq!(take(&mut feeds[0], 40).len(), 40);
     }
     let Next::Portion(portion, 0) = feeds[1].next(LONG) else {
@@ -67,13 +74,44 @@ fn write_the_fixture_of_the_current_layout() {
     running.stop();
     let file = std::fs::read(directory.path().join("store.redb")).unwrap();
     let small = zstd::encode_all(file.as_slice(), 19).unwrap();
-    std::fs::write(fixture(1), small).unwrap();
+    std::fs::write(fixture(LAYOUT), small).unwrap();
+}
+
+/// A verdict and a place for the template of the first event that no rule decides.
+fn judged(batch: &Batch) -> Judged {
+    let open = |event: &&Labelled| event.verdict.stage == Stage::None;
+    let event = batch.events.iter().find(open).unwrap();
+    let template = event.template_text.as_ref().unwrap();
+    let judgement = Judgement {
+        category: Some("http_access".to_owned()),
+        stage: Stage::Bert,
+        confidence: 0.75,
+        reason: "like another".to_owned(),
+        version: "m/1".to_owned(),
+        asked: "info | request".to_owned(),
+    };
+    Judged {
+        template: Arc::new(template.judged(Arc::new(judgement))),
+        embedding: Some(Embedding {
+            vector: Vector::of(&[0.6, 0.0, -0.8]),
+            version: "m/1".to_owned(),
+        }),
+    }
 }
 
 #[test]
 fn a_file_of_layout_1_opens_with_all_that_is_in_it() {
+    opens(1);
+}
+
+#[test]
+fn a_file_of_layout_2_opens_with_all_that_is_in_it() {
+    opens(2);
+}
+
+fn opens(layout: u32) {
     let directory = tempfile::tempdir().unwrap();
-    let small = std::fs::read(fixture(1)).unwrap();
+    let small = std::fs::read(fixture(layout)).unwrap();
     let file = zstd::decode_all(small.as_slice()).unwrap();
     std::fs::write(directory.path().join("store.redb"), file).unwrap();
     {
@@ -107,15 +145,41 @@ fn a_file_of_layout_1_opens_with_all_that_is_in_it() {
             })
             .unwrap();
         assert_eq!(texts, expected());
-        assert_eq!(
-            categories[..4],
-            ["unclassified", "crash", "network", "unclassified"]
-        );
+        // A verdict that came after its events were stored is theirs all the same.
+        let first = if layout == 1 {
+            "unclassified"
+        } else {
+            "http_access"
+        };
+        assert_eq!(categories[..4], [first, "crash", "network", "unclassified"]);
+        let verdicts = recovered
+            .templates
+            .iter()
+            .filter_map(|known| known.judged.as_ref());
+        let verdicts: Vec<&str> = verdicts.map(|judged| judged.reason.as_str()).collect();
+        let places = reader.embeddings().unwrap();
+        if layout == 1 {
+            assert!(verdicts.is_empty() && places.is_empty());
+        } else {
+            assert_eq!(verdicts, ["like another"]);
+            assert!(places[0].embedding.vector.similarity(&[0.6, 0.0, -0.8]) > 0.999);
+            let query = Query {
+                categories: Some(vec!["http_access".to_owned()]),
+                ..Query::default()
+            };
+            let mut found = 0;
+            let count = |_: Hit<'_>| {
+                found += 1;
+                ControlFlow::Continue(())
+            };
+            reader.query(&query, count).unwrap();
+            assert_eq!(found, 60);
+        }
         let verified = reader.verify().unwrap();
         assert!(verified.sound, "{verified:?}");
         let audit = reader.audit().unwrap();
         assert!(audit.balances, "{audit:?}");
-        assert_eq!(audit.file.layout, 1);
+        assert_eq!(audit.file.layout, LAYOUT);
         let b = &audit.sinks[1];
         assert_eq!((b.name.as_str(), b.pending), ("b", 200));
         assert_eq!(b.record.rejected["too_old"], 6);

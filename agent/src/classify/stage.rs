@@ -1,0 +1,469 @@
+//! The thread that owns the model: templates in, verdicts and places out, one forward pass for both.
+//!
+//! The flow never waits for it: it asks through a bounded queue and takes the answers when they come. Whoever else needs the
+//! model (a question of a person, a line to be tried) goes before the templates.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use logline::rules::Pack;
+use logline::template::TemplateId;
+use tracing::{info, warn};
+
+use super::judge::{Judge, Verdict};
+use super::judgement::{Judgement, Stage, Vector};
+use super::model::ModelError;
+use super::queue::{Question, Queue, Remembered, Renewal, Work};
+use super::{Answer, Embed, Embedding, Said, Taught};
+use crate::telemetry::{ClassifyMetrics, Health, Metrics};
+
+/// The part of the health that speaks of the model.
+const BERT: &str = "bert";
+/// How long a caller waits for the model.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So much less important than the flow: see nice(2).
+const NICE: i32 = 10;
+
+/// What the stage is set up with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The model's directory; none: there is no model, which is no fault.
+    pub directory: Option<PathBuf>,
+    /// ONNX Runtime's shared library; none: the one beside the model, or the system's.
+    pub runtime: Option<PathBuf>,
+    /// Threads of one inference.
+    pub threads: usize,
+    /// It was asked for: without it the agent is not whole.
+    pub required: bool,
+}
+
+/// Why a verdict cannot be taught.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TeachError {
+    /// The pack has no such category.
+    #[error("there is no category `{category}`; the pack has {}", known.join(", "))]
+    Category {
+        /// What was named.
+        category: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// No such template has been seen.
+    #[error("there is no template {0}")]
+    Template(TemplateId),
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
+    Ended,
+}
+
+/// What others may ask of the stage; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    /// To the flow.
+    answers: Sender<Said>,
+    /// The categories of the pack.
+    categories: RwLock<Vec<String>>,
+    /// A model is there, or is being loaded.
+    on: AtomicBool,
+    /// Why there is none.
+    problem: RwLock<Option<ModelError>>,
+}
+
+impl Handle {
+    /// Whether templates are judged: a model is there, or is being loaded.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.shared.on.load(Ordering::Acquire)
+    }
+
+    /// Asks for a template's verdict. False where too many wait.
+    #[must_use]
+    pub fn ask(&self, question: Question) -> bool {
+        self.shared.queue.ask(question)
+    }
+
+    /// A person has said that `text`, as the model would be shown it, is about `category`: from now on it is an example.
+    pub fn learn(&self, text: &str, category: &str) {
+        // An example that finds no room costs only what it would have taught; the verdict itself is kept elsewhere.
+        let _ = self
+            .shared
+            .queue
+            .call(Work::Learn(text.to_owned(), category.to_owned()));
+    }
+
+    /// A person, or a program of that name, says that the template `id` is about `category`: kept as `taught`, it wins over
+    /// the model's verdict and joins the examples. Gives the template's text.
+    ///
+    /// # Errors
+    /// Where there is no such category or template, or the flow has ended.
+    pub fn teach(&self, id: TemplateId, category: &str, by: &str) -> Result<String, TeachError> {
+        let categories = self
+            .shared
+            .categories
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if !categories.iter().any(|known| known == category) {
+            return Err(TeachError::Category {
+                category: category.to_owned(),
+                known: categories,
+            });
+        }
+        let (reply, answer) = sync_channel(1);
+        let taught = Taught {
+            id,
+            category: category.to_owned(),
+            by: by.to_owned(),
+            reply,
+        };
+        let sent = self.shared.answers.send(Said::Taught(taught));
+        sent.map_err(|_| TeachError::Ended)?;
+        match answer.recv_timeout(PATIENCE) {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err(TeachError::Template(id)),
+            Err(_) => Err(TeachError::Ended),
+        }
+    }
+
+    /// The model's verdict on a text, as [`text_of`](super::text_of) makes it.
+    ///
+    /// # Errors
+    /// Where there is no model, or it fails.
+    pub fn verdict(&self, text: &str) -> Result<Verdict, ModelError> {
+        self.call(|reply| Work::Judge(text.to_owned(), reply))
+    }
+
+    /// Loads the model anew. What another model or another version of the taxonomy has judged is judged anew when nothing
+    /// else is to be done.
+    pub fn reload(&self, renewal: Renewal) {
+        if let Some(pack) = &renewal.pack {
+            *self
+                .shared
+                .categories
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = categories(pack);
+        }
+        self.shared.queue.reload(renewal);
+    }
+
+    /// Ends the thread.
+    pub fn end(&self) {
+        self.shared.queue.end();
+    }
+
+    fn call<T>(
+        &self,
+        work: impl FnOnce(SyncSender<Result<T, ModelError>>) -> Work,
+    ) -> Result<T, ModelError> {
+        let unavailable = || {
+            let problem = self
+                .shared
+                .problem
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            problem.clone().unwrap_or_else(ModelError::missing)
+        };
+        if !self.is_on() {
+            return Err(unavailable());
+        }
+        let (reply, answer) = sync_channel(1);
+        if !self.shared.queue.call(work(reply)) {
+            return Err(ModelError::busy());
+        }
+        match answer.recv_timeout(PATIENCE) {
+            Ok(answer) => answer,
+            Err(_) if self.is_on() => Err(ModelError::busy()),
+            Err(_) => Err(unavailable()),
+        }
+    }
+}
+
+impl Embed for Handle {
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        self.call(|reply| Work::Embed(texts, reply))
+    }
+}
+
+/// Starts the stage. `known` are the templates of earlier runs: those that another model or another version of the taxonomy
+/// judged are judged anew when nothing else is to be done.
+///
+/// # Errors
+/// Where the thread cannot be started.
+pub fn spawn(
+    options: Options,
+    pack: Arc<Pack>,
+    known: Vec<Remembered>,
+    answers: Sender<Said>,
+    metrics: &Metrics,
+    health: Arc<Health>,
+) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    let shared = Arc::new(Shared {
+        queue: Queue::default(),
+        answers: answers.clone(),
+        categories: RwLock::new(categories(&pack)),
+        on: AtomicBool::new(options.directory.is_some()),
+        problem: RwLock::default(),
+    });
+    let handle = Handle {
+        shared: Arc::clone(&shared),
+    };
+    let room = Room {
+        options,
+        pack,
+        known,
+        answers,
+        metrics: metrics.classify(),
+        health,
+        shared,
+        judge: None,
+    };
+    let thread = std::thread::Builder::new()
+        .name("bert".to_owned())
+        .spawn(move || room.run())?;
+    Ok((handle, thread))
+}
+
+fn categories(pack: &Pack) -> Vec<String> {
+    let categories = pack.taxonomy.categories.iter();
+    categories.map(|category| category.id.clone()).collect()
+}
+
+/// The state of the thread.
+struct Room {
+    options: Options,
+    pack: Arc<Pack>,
+    known: Vec<Remembered>,
+    answers: Sender<Said>,
+    metrics: ClassifyMetrics,
+    health: Arc<Health>,
+    shared: Arc<Shared>,
+    judge: Option<Judge>,
+}
+
+impl Room {
+    fn run(mut self) {
+        // The lines go before. Where it is not allowed to be polite it is not.
+        let _ = rustix::process::nice(NICE);
+        self.load();
+        loop {
+            let work = self.shared.queue.next();
+            match work {
+                Work::End => return,
+                Work::Reload(renewal) => {
+                    self.known = renewal.known;
+                    self.pack = renewal.pack.unwrap_or_else(|| Arc::clone(&self.pack));
+                    self.load();
+                }
+                Work::Embed(texts, reply) => {
+                    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                    // Who does not wait any more needs no answer, here and below.
+                    let _ = reply.send(self.with(|judge| judge.places(&texts)));
+                }
+                Work::Judge(text, reply) => {
+                    let said = self.with(|judge| judge.verdict_on(&text));
+                    let _ = reply.send(said);
+                }
+                Work::Learn(text, category) => {
+                    if let Err(problem) = self.with(|judge| judge.learn(&text, &category)) {
+                        warn!(%problem, "a taught verdict does not join the examples");
+                    }
+                }
+                Work::Templates(questions) => self.templates(&questions),
+            }
+            self.metrics
+                .queue
+                .set(i64::try_from(self.shared.queue.len()).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Judge) -> Result<T, ModelError>,
+    ) -> Result<T, ModelError> {
+        match &mut self.judge {
+            Some(judge) => work(judge),
+            None => Err(ModelError::missing()),
+        }
+    }
+
+    /// Loads the model of the options, or says why there is none.
+    fn load(&mut self) {
+        let Some(directory) = &self.options.directory else {
+            self.health.fine(
+                BERT,
+                "off: no model found; `make model` makes one, classify.model.directory names it",
+            );
+            return;
+        };
+        let began = Instant::now();
+        let runtime = self.options.runtime.as_deref();
+        match Judge::open(directory, runtime, self.options.threads, &self.pack) {
+            Ok(judge) => {
+                let version = judge.version().to_owned();
+                let said = format!("{} ({version})", directory.display());
+                info!(model = %said, ms = began.elapsed().as_millis(), "bert");
+                self.health.fine(BERT, said);
+                self.judge = Some(judge);
+                *self
+                    .shared
+                    .problem
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner) = None;
+                self.shared.on.store(true, Ordering::Release);
+                self.relearn();
+                self.judge_anew(&version);
+            }
+            Err(problem) => {
+                let goes_on = if self.judge.is_some() {
+                    "the model loaded before goes on"
+                } else {
+                    "templates that no rule decides stay unclassified"
+                };
+                warn!(%problem, "{goes_on}");
+                let said = format!("{problem}; {goes_on}");
+                // A pack with rules alone is no fault, and neither is a model that was only found.
+                if self.options.required || !problem.is_of_pack() {
+                    self.health.broken(BERT, said);
+                } else {
+                    self.health.fine(BERT, format!("off: {said}"));
+                }
+                if self.judge.is_none() {
+                    *self
+                        .shared
+                        .problem
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner) = Some(problem);
+                    self.shared.on.store(false, Ordering::Release);
+                    self.shared.queue.clear();
+                }
+            }
+        }
+    }
+
+    /// What people have taught in earlier runs joins the examples.
+    fn relearn(&mut self) {
+        let Some(judge) = &mut self.judge else {
+            return;
+        };
+        for known in &self.known {
+            if let Some(judged) = &known.judged
+                && judged.stage == Stage::Taught
+                && let Some(category) = &judged.category
+                && let Err(problem) = judge.learn(&judged.asked, category)
+            {
+                warn!(%problem, "a taught verdict does not join the examples");
+                return;
+            }
+        }
+    }
+
+    /// Asks again for what another model or taxonomy has judged or placed.
+    fn judge_anew(&mut self, version: &str) {
+        for known in std::mem::take(&mut self.known) {
+            let outdated = known
+                .judged
+                .as_ref()
+                .is_some_and(|judged| judged.stage == Stage::Bert && judged.version != version);
+            let misplaced = known
+                .placed_by
+                .as_ref()
+                .is_some_and(|model| model != version);
+            if outdated || misplaced {
+                let asked = known.judged.as_ref().map(|judged| judged.asked.clone());
+                let _ = self.shared.queue.ask(Question {
+                    id: known.id,
+                    text: asked.unwrap_or(known.text),
+                    idle: true,
+                    ..Question::default()
+                });
+            }
+        }
+    }
+
+    fn templates(&mut self, questions: &[Question]) {
+        let Some(judge) = &mut self.judge else {
+            return;
+        };
+        let began = Instant::now();
+        let texts: Vec<&str> = questions
+            .iter()
+            .map(|question| question.text.as_str())
+            .collect();
+        let version = judge.version().to_owned();
+        match judge.judge(&texts) {
+            Ok(said) => {
+                for (question, (verdict, place)) in questions.iter().zip(said) {
+                    self.metrics.judged(verdict.doubt.is_none());
+                    let judgement = judgement_of(&verdict, &version, &question.text);
+                    let embedding = (!place.is_empty()).then(|| Embedding {
+                        vector: Vector::of(&place),
+                        version: version.clone(),
+                    });
+                    let ranking = verdict.ranking;
+                    // A flow that has ended needs no answers.
+                    let _ = self.answers.send(Said::Answer(Answer {
+                        id: question.id,
+                        judgement: Some(judgement),
+                        embedding,
+                        ranking,
+                    }));
+                }
+            }
+            Err(problem) => {
+                self.metrics.failures.inc();
+                warn!(%problem, templates = questions.len(), "the model has failed");
+                self.health
+                    .broken(BERT, format!("{problem}; its templates stay unclassified"));
+                for question in questions {
+                    let _ = self.answers.send(Said::Answer(Answer {
+                        id: question.id,
+                        ..Answer::default()
+                    }));
+                }
+            }
+        }
+        self.metrics.seconds.inc_by(began.elapsed().as_secs_f64());
+    }
+}
+
+/// What is kept of the model's verdict.
+#[must_use]
+pub fn judgement_of(verdict: &Verdict, version: &str, asked: &str) -> Judgement {
+    let (category, text) = &verdict.nearest;
+    let like = if text.is_empty() {
+        String::new()
+    } else {
+        format!("like \"{text}\" ({category}, {:.2})", verdict.similarity)
+    };
+    let reason = match (&verdict.doubt, like.is_empty()) {
+        (None, false) => like,
+        (None, true) => "the model's own class".to_owned(),
+        (Some(doubt), _) => {
+            let most = format!("abstains, {doubt}; most likely {}", verdict.category);
+            if like.is_empty() {
+                most
+            } else {
+                format!("{most}, {like}")
+            }
+        }
+    };
+    Judgement {
+        category: verdict.doubt.is_none().then(|| verdict.category.clone()),
+        stage: Stage::Bert,
+        confidence: verdict.confidence,
+        reason,
+        version: version.to_owned(),
+        asked: asked.to_owned(),
+    }
+}

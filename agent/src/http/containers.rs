@@ -1,0 +1,163 @@
+//! Who prints: the engine's containers where one answers, and everybody of whom the store has lines.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use logline::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::extract::Name;
+use super::problem::Problem;
+use super::which::{Which, id_of, is_id};
+use crate::flow::StreamInfo;
+use crate::source::docker;
+
+/// A container, or another source of lines. Never holds environment variables.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct ContainerInfo {
+    /// The full id; for what is no container, its name.
+    pub(super) id: String,
+    /// The name.
+    pub(super) name: String,
+    /// The image as it was asked for; empty where it is not known.
+    pub(super) image: String,
+    /// `running`, `exited`, ...; `removed` where only its lines are left; for what is no container, what it is.
+    pub(super) status: String,
+    /// The same.
+    pub(super) state: String,
+    /// The day on which it was made, or `unknown`.
+    pub(super) created: String,
+    /// Ports of this host that lead to it.
+    ports: Vec<String>,
+    /// What its lines are read from: `docker`, `file`, `stdin`, ...; none where they are not read.
+    source: Option<&'static str>,
+    /// Its pod, where it has one.
+    k8s: Option<Pod>,
+}
+
+/// A container's place in Kubernetes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Pod {
+    namespace: String,
+    pod: String,
+    container: String,
+}
+
+/// All containers and other sources of lines.
+#[utoipa::path(get, path = "/api/containers", tag = "containers", responses((status = 200, body = [ContainerInfo])))]
+pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ContainerInfo>> {
+    Json(all(&api).await)
+}
+
+/// One container, by its id, the beginning of it, or its name.
+#[utoipa::path(
+    get,
+    path = "/api/containers/{id}",
+    tag = "containers",
+    params(("id" = String, Path, description = "The id, at least six characters of its beginning, or the name")),
+    responses(
+        (status = 200, body = ContainerInfo),
+        (status = 404, description = "There is no such container", body = super::problem::ErrorBody),
+    )
+)]
+pub(super) async fn one(
+    State(api): State<Api>,
+    Name(id): Name,
+) -> Result<Json<ContainerInfo>, Problem> {
+    find(&api, &id).await.map(Json)
+}
+
+/// The container that `id` names.
+pub(super) async fn find(api: &Api, id: &str) -> Result<ContainerInfo, Problem> {
+    let which = Which::new(id);
+    all(api)
+        .await
+        .into_iter()
+        .find(|container| {
+            let name = which.name();
+            !name.is_empty()
+                && (container.id == name
+                    || container.name == name
+                    || container.id.trim_start_matches('/') == name
+                    || is_id(name, &container.id))
+        })
+        .ok_or_else(|| {
+            Problem::unknown(
+                "container_not_found",
+                "Container not found",
+                "GET /api/containers lists those that are known",
+            )
+        })
+}
+
+async fn all(api: &Api) -> Vec<ContainerInfo> {
+    let listed = docker::containers(api.docker()).await.ok();
+    let mut found: BTreeMap<String, ContainerInfo> = BTreeMap::new();
+    for container in listed.iter().flatten() {
+        let mut day = Vec::new();
+        Timestamp(container.created.saturating_mul(1_000_000_000)).write_rfc3339(&mut day);
+        day.truncate(10);
+        let info = ContainerInfo {
+            id: container.id.clone(),
+            name: container.name.clone(),
+            image: container.image.clone(),
+            status: container.state.clone(),
+            state: container.state.clone(),
+            created: String::from_utf8_lossy(&day).into_owned(),
+            ports: container.ports.clone(),
+            source: None,
+            k8s: None,
+        };
+        found.insert(container.id.clone(), info);
+    }
+    for stream in api.reader().streams() {
+        let known = found
+            .entry(id_of(&stream.origin).to_owned())
+            .or_insert_with(|| of(&stream, listed.is_some()));
+        known.source = Some(stream.origin.kind.as_str());
+        known.k8s = known.k8s.take().or_else(|| pod(&stream));
+    }
+    found.into_values().collect()
+}
+
+/// What the store alone knows of a stream's writer.
+fn of(stream: &StreamInfo, engine_answers: bool) -> ContainerInfo {
+    let origin = &stream.origin;
+    let state = match &origin.container {
+        Some(_) if engine_answers && origin.k8s.is_none() => "removed",
+        Some(_) => "unknown",
+        None => origin.kind.as_str(),
+    };
+    let name = match (&origin.container, &origin.k8s) {
+        (Some(container), _) if !container.name.is_empty() => &container.name,
+        (_, Some(k8s)) => &k8s.container,
+        _ => &origin.name,
+    };
+    ContainerInfo {
+        id: id_of(origin).to_owned(),
+        name: name.clone(),
+        image: origin
+            .container
+            .as_ref()
+            .map(|container| container.image.clone())
+            .unwrap_or_default(),
+        status: state.to_owned(),
+        state: state.to_owned(),
+        created: "unknown".to_owned(),
+        ports: Vec::new(),
+        source: Some(origin.kind.as_str()),
+        k8s: pod(stream),
+    }
+}
+
+fn pod(stream: &StreamInfo) -> Option<Pod> {
+    let k8s = stream.origin.k8s.as_ref()?;
+    Some(Pod {
+        namespace: k8s.namespace.clone(),
+        pod: k8s.pod.clone(),
+        container: k8s.container.clone(),
+    })
+}

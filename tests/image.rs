@@ -1,0 +1,265 @@
+//! The image: built by the Docker engine from the Dockerfile, on a base of this machine's own libraries with the binary that was
+//! built before, and run as a careful operator would: not root, no capability, a root file system that cannot be written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{Engine, IMAGE, dir, repo, text, until};
+
+const BUILT: &str = "logsieve:test";
+const CONFIG: &str = "/etc/logsieve/logsieve.yaml";
+const BINARY: &str = "/usr/local/bin/logsieve";
+
+/// The libraries that the binary asks for, under their own paths, and what ONNX Runtime asks for beyond them: what a distroless
+/// image for C++ holds.
+fn base(root: &Path) {
+    let ldd = Command::new("ldd")
+        .arg(env!("CARGO_BIN_EXE_logsieve"))
+        .output()
+        .unwrap();
+    let said = text(&ldd.stdout);
+    let needed = said.lines().filter_map(|line| {
+        let path = line.split_whitespace().find(|word| word.starts_with('/'))?;
+        Some(PathBuf::from(path))
+    });
+    let mut count = 0;
+    for library in needed {
+        let place = root.join(library.strip_prefix("/").unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(&library, &place).unwrap();
+        count += 1;
+    }
+    assert!(count >= 3, "{said}");
+}
+
+/// What the Dockerfile takes from the repository, and the binary in `dist`.
+fn context(place: &Path) {
+    for file in [
+        "Dockerfile",
+        ".dockerignore",
+        "LICENSE",
+        "scripts/image-part",
+        "model/requirements.txt",
+        "deploy/image/logsieve.yaml",
+    ] {
+        let to = place.join(file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(repo().join(file), to).unwrap();
+    }
+    fs::create_dir(place.join("dist")).unwrap();
+    let strip = Command::new("strip")
+        .arg("-o")
+        .arg(place.join("dist/logsieve"))
+        .arg(env!("CARGO_BIN_EXE_logsieve"))
+        .status()
+        .unwrap();
+    assert!(strip.success());
+}
+
+/// What the agent in this container has printed: its events.
+fn events(engine: &Engine, container: &str) -> Vec<Value> {
+    let logs = engine.docker(&["logs", container]);
+    let objects = logs
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    objects
+        .filter(|object| object["event_id"].is_string())
+        .collect()
+}
+
+/// How often each line of a container was printed.
+fn lines_of(events: &[Value], container: &str) -> BTreeMap<String, u32> {
+    let mut lines = BTreeMap::new();
+    for event in events
+        .iter()
+        .filter(|event| event["container"]["name"] == container)
+    {
+        *lines
+            .entry(event["line"].as_str().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    lines
+}
+
+fn each_once(name: &str, from: u32, to: u32) -> BTreeMap<String, u32> {
+    (from..to).map(|n| (format!("{name} {n}"), 1)).collect()
+}
+
+#[track_caller]
+fn wait_for(engine: &Engine, container: &str, wanted: &BTreeMap<String, u32>) {
+    until(
+        &format!("{} lines of {container}", wanted.len()),
+        || (lines_of(&events(engine, "agent"), container).len() >= wanted.len()).then_some(()),
+        || engine.docker(&["logs", "agent"]),
+    );
+}
+
+#[test]
+fn the_image_needs_no_rights_and_loses_nothing() {
+    let Some(engine) = Engine::start() else {
+        return;
+    };
+    let dir = dir();
+    base(&dir.path().join("base"));
+    engine.import_root(&dir.path().join("base"), "logsieve-base:1");
+    context(&dir.path().join("context"));
+    let local = |name: &str, image: &str| format!("{name}={image}");
+    engine.docker(&[
+        "build",
+        "--network",
+        "none",
+        "--tag",
+        BUILT,
+        "--build-arg",
+        &local("RUST_IMAGE", IMAGE),
+        "--build-arg",
+        &local("PYTHON_IMAGE", IMAGE),
+        "--build-arg",
+        &local("RUNTIME_IMAGE", "logsieve-base:1"),
+        dir.path().join("context").to_str().unwrap(),
+    ]);
+    let inspect = |what: &str, format: &str| {
+        engine
+            .docker(&["inspect", "--format", format, what])
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(inspect(BUILT, "{{.Config.User}}"), "65532:65532");
+    let size: u64 = inspect(BUILT, "{{.Size}}").parse().unwrap();
+    assert!(size < 120_000_000, "{size} bytes, without a model");
+    let (shell, said) = engine.try_docker(&[
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--entrypoint",
+        "/bin/sh",
+        BUILT,
+    ]);
+    assert!(!shell && said.contains("no such file"), "{said}");
+
+    // Beside an engine, whose socket belongs to the group 0 here.
+    let socket = format!("{}:/var/run/docker.sock:ro", engine.socket().display());
+    let careful = [
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--health-interval",
+        "1s",
+    ];
+    let mut args = careful.to_vec();
+    args.extend([
+        "--name",
+        "agent",
+        "--group-add",
+        "0",
+        "-v",
+        &socket,
+        "-e",
+        "LOGSIEVE_HOST=node-7",
+        BUILT,
+    ]);
+    engine.run(
+        "before",
+        &[],
+        "for i in $(seq 0 19); do echo before $i; done; sleep 600",
+    );
+    engine.docker(&args);
+    engine.run(
+        "web",
+        &["-e", "DATABASE_PASSWORD=correct-horse-battery"],
+        "for i in $(seq 0 49); do echo web $i; done; sleep 600",
+    );
+    wait_for(&engine, "before", &each_once("before", 0, 20));
+    wait_for(&engine, "web", &each_once("web", 0, 50));
+    let status = fs::read_to_string(format!(
+        "/proc/{}/status",
+        inspect("agent", "{{.State.Pid}}")
+    ))
+    .unwrap();
+    for right in [
+        "Uid:\t65532\t65532",
+        "CapEff:\t0000000000000000",
+        "NoNewPrivs:\t1",
+    ] {
+        assert!(status.contains(right), "{right} in {status}");
+    }
+    until(
+        "Docker to find it healthy",
+        || (inspect("agent", "{{.State.Health.Status}}") == "healthy").then_some(()),
+        || engine.docker(&["inspect", "agent"]),
+    );
+    let said = engine.docker(&[
+        "exec",
+        "agent",
+        BINARY,
+        "healthcheck",
+        "--strict",
+        "-c",
+        CONFIG,
+    ]);
+    assert!(said.starts_with("ok, up for "), "{said}");
+
+    // What ends, comes and prints while the agent is away is there after its start.
+    engine.docker(&["stop", "agent"]);
+    assert_eq!(inspect("agent", "{{.State.ExitCode}}"), "0");
+    engine.docker(&["rm", "--force", "web"]);
+    engine.run(
+        "meanwhile",
+        &[],
+        "for i in $(seq 0 29); do echo meanwhile $i; done",
+    );
+    engine.wait_for_end("meanwhile");
+    engine.docker(&["start", "agent"]);
+    wait_for(&engine, "meanwhile", &each_once("meanwhile", 0, 30));
+    engine.run("after", &[], "for i in $(seq 0 9); do echo after $i; done");
+    wait_for(&engine, "after", &each_once("after", 0, 10));
+    engine.docker(&["stop", "agent"]);
+    let events = events(&engine, "agent");
+    for (name, to) in [
+        ("before", 20),
+        ("web", 50),
+        ("meanwhile", 30),
+        ("after", 10),
+    ] {
+        assert_eq!(
+            lines_of(&events, name),
+            each_once(name, 0, to),
+            "each line once"
+        );
+    }
+    assert!(
+        lines_of(&events, "agent").is_empty(),
+        "its own lines are not read"
+    );
+    for event in &events {
+        assert_eq!(event["host"], "node-7", "{event}");
+        assert!(!event.to_string().contains("correct-horse"), "{event}");
+    }
+
+    // Without the socket there is nothing to read: it shows a demonstration, says so, and ends as it should.
+    let mut args = careful.to_vec();
+    args.extend(["--name", "alone", BUILT]);
+    engine.docker(&args);
+    until(
+        "the demonstration",
+        || (!self::events(&engine, "alone").is_empty()).then_some(()),
+        || engine.docker(&["logs", "alone"]),
+    );
+    let said = engine.docker(&["exec", "alone", BINARY, "healthcheck", "-c", CONFIG]);
+    assert!(said.starts_with("ok, up for "), "{said}");
+    let logs = engine.docker(&["logs", "alone"]);
+    assert!(logs.contains("demonstration stream"), "{logs}");
+    engine.docker(&["stop", "alone"]);
+    assert_eq!(inspect("alone", "{{.State.ExitCode}}"), "0");
+}

@@ -1,0 +1,571 @@
+//! `vector-config/` and `fluent-bit/`: keys that are documented, parts that fit together, and Vector's programs run over what a
+//! real agent sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Map, Value, json};
+
+use super::files;
+use crate::harness::{Agent, Answer, Peer, Receiver, dir, objects, python, repo, text};
+
+/// The documented keys by component: `vector sink loki`.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let list = fs::read_to_string(repo().join("tests/shipped/keys.txt")).unwrap();
+    let rows = list
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty());
+    rows.map(|line| {
+        let (component, keys) = line.split_once(": ").unwrap();
+        (
+            component.to_owned(),
+            keys.split(' ').map(str::to_owned).collect(),
+        )
+    })
+    .collect()
+}
+
+/// Whether a list of keys has this one, with `*` for names of one's own.
+fn knows(keys: &BTreeSet<String>, key: &str) -> bool {
+    let free = |known: &String| {
+        known
+            .strip_suffix('*')
+            .is_some_and(|head| key.starts_with(head) && key.len() > head.len())
+    };
+    keys.contains(key) || keys.iter().any(free)
+}
+
+/// Every key of `given` must be among those of `component`.
+#[track_caller]
+fn all_known(place: &Path, component: &str, given: &Map<String, Value>) {
+    let all = documented();
+    let keys = all
+        .get(component)
+        .unwrap_or_else(|| panic!("{}: {component} stands in no list", place.display()));
+    for (key, value) in given {
+        assert!(
+            knows(keys, key),
+            "{}: {component} has no `{key}`",
+            place.display()
+        );
+        for inner in value.as_object().into_iter().flat_map(Map::keys) {
+            let key = format!("{key}.{inner}");
+            assert!(
+                knows(keys, &key),
+                "{}: {component} has no `{key}`",
+                place.display()
+            );
+        }
+    }
+}
+
+fn yaml(path: &Path) -> Value {
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn named(folder: &str, name: &str) -> Vec<PathBuf> {
+    let all = files(&repo().join(folder));
+    let found: Vec<_> = all
+        .into_iter()
+        .filter(|path| path.file_name().unwrap() == name)
+        .collect();
+    assert!(
+        found.len() >= 3 || name == "logsieve.yaml",
+        "{folder}: {found:?}"
+    );
+    found
+}
+
+fn components<'a>(whole: &'a Value, kind: &str) -> Vec<(&'a String, &'a Map<String, Value>)> {
+    let section = whole[kind].as_object().into_iter().flatten();
+    section
+        .map(|(name, value)| (name, value.as_object().unwrap()))
+        .collect()
+}
+
+#[test]
+fn vectors_keys_are_documented_and_its_parts_are_connected() {
+    for path in named("vector-config", "vector.yaml") {
+        let whole = yaml(&path);
+        all_known(&path, "vector root", whole.as_object().unwrap());
+        let mut outputs = BTreeSet::new();
+        for (kind, one) in [
+            ("sources", "source"),
+            ("transforms", "transform"),
+            ("sinks", "sink"),
+        ] {
+            for (name, component) in components(&whole, kind) {
+                let known = component["type"].as_str().unwrap();
+                all_known(&path, &format!("vector {one} {known}"), component);
+                outputs.insert(name.clone());
+                if known == "opentelemetry" {
+                    outputs.insert(format!("{name}.logs"));
+                }
+                if known == "route" {
+                    let routes = component["route"].as_object().unwrap().keys();
+                    outputs.extend(routes.map(|route| format!("{name}.{route}")));
+                    outputs.insert(format!("{name}._unmatched"));
+                }
+            }
+        }
+        let mut read = BTreeSet::new();
+        for kind in ["transforms", "sinks"] {
+            for (name, component) in components(&whole, kind) {
+                for input in component["inputs"].as_array().unwrap() {
+                    let input = input.as_str().unwrap();
+                    assert!(
+                        outputs.contains(input),
+                        "{}: {name} reads {input}",
+                        path.display()
+                    );
+                    read.insert(input.split('.').next().unwrap());
+                }
+                if let Some(file) = component.get("file") {
+                    let beside =
+                        path.with_file_name(Path::new(file.as_str().unwrap()).file_name().unwrap());
+                    assert!(
+                        beside.is_file(),
+                        "{}: {name} needs {}",
+                        path.display(),
+                        beside.display()
+                    );
+                }
+            }
+        }
+        for kind in ["sources", "transforms"] {
+            for (name, _) in components(&whole, kind) {
+                assert!(
+                    read.contains(name.as_str()),
+                    "{}: nobody reads {name}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn fluent_bits_keys_are_documented() {
+    for path in named("fluent-bit", "fluent-bit.yaml") {
+        let whole = yaml(&path);
+        let at = path.display();
+        assert_eq!(
+            whole.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["pipeline", "service"],
+            "{at}"
+        );
+        // Dots are part of the names here, so a section is one map without sections in it.
+        let all = documented();
+        for key in whole["service"].as_object().unwrap().keys() {
+            assert!(
+                knows(&all["fluent-bit service"], key),
+                "{at}: service has no `{key}`"
+            );
+        }
+        for (kind, one) in [
+            ("inputs", "input"),
+            ("filters", "filter"),
+            ("outputs", "output"),
+        ] {
+            for component in whole["pipeline"][kind].as_array().into_iter().flatten() {
+                let component = component.as_object().unwrap();
+                let name = component["name"].as_str().unwrap();
+                all_known(&path, &format!("fluent-bit {one} {name}"), component);
+                assert!(
+                    kind == "inputs" || component.contains_key("match"),
+                    "{at}: {name} matches nothing"
+                );
+            }
+        }
+        let tags: Vec<_> = whole["pipeline"]["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .collect();
+        assert!(
+            tags.iter()
+                .all(|input| input["tag"].is_string() || input["name"] == "forward"),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn both_sides_of_a_connection_name_the_same_place() {
+    let folder = |name: &str| repo().join(name);
+    for name in ["vector-config/agent-to-vector", "vector-config/handover"] {
+        let (agent, vector) = (
+            yaml(&folder(name).join("logsieve.yaml")),
+            yaml(&folder(name).join("vector.yaml")),
+        );
+        let listens = components(&vector, "sources")
+            .into_iter()
+            .find(|(_, source)| source["type"] == "http_server")
+            .unwrap()
+            .1;
+        let url = format!(
+            "http://{}{}",
+            listens["address"].as_str().unwrap(),
+            listens["path"].as_str().unwrap()
+        );
+        assert_eq!(agent["sinks"]["vector"]["url"], url, "{name}");
+    }
+    let both = yaml(&folder("vector-config/agent-to-vector/logsieve.yaml"));
+    let vector = yaml(&folder("vector-config/agent-to-vector/vector.yaml"));
+    assert_eq!(
+        both["sinks"]["vector-otlp"]["url"],
+        format!(
+            "http://{}",
+            vector["sources"]["from_otlp"]["http"]["address"]
+                .as_str()
+                .unwrap()
+        )
+    );
+    assert_eq!(
+        both["sinks"]["vector-forward"]["url"],
+        format!(
+            "tcp://{}",
+            vector["sources"]["from_forward"]["address"]
+                .as_str()
+                .unwrap()
+        )
+    );
+    for name in ["fluent-bit/agent-to-fluent-bit", "fluent-bit/handover"] {
+        let (agent, fluent) = (
+            yaml(&folder(name).join("logsieve.yaml")),
+            yaml(&folder(name).join("fluent-bit.yaml")),
+        );
+        for input in fluent["pipeline"]["inputs"].as_array().unwrap() {
+            let place = format!(
+                "{}:{}",
+                input["listen"].as_str().unwrap_or("-"),
+                input["port"]
+            );
+            match input["name"].as_str().unwrap() {
+                "forward" => assert_eq!(
+                    agent["sinks"]["fluent"]["url"],
+                    format!("tcp://{place}"),
+                    "{name}"
+                ),
+                "opentelemetry" => assert_eq!(
+                    agent["sinks"]["fluent-otlp"]["url"],
+                    format!("http://{place}"),
+                    "{name}"
+                ),
+                _ => {}
+            }
+        }
+    }
+    // What is handed over in files is read where it is written.
+    let fluent = yaml(&folder("fluent-bit/handover/fluent-bit.yaml"));
+    let file = &fluent["pipeline"]["outputs"][0];
+    let written = format!(
+        "{}/{}",
+        file["path"].as_str().unwrap(),
+        file["file"].as_str().unwrap()
+    );
+    let read = yaml(&folder("fluent-bit/handover/logsieve.yaml"));
+    assert_eq!(read["sources"]["files"]["include"][0], written);
+}
+
+/// Runs a program of `vector-config` over these events; the fields of `times` are times when it sees them.
+fn run_vrl(python: &Path, program: &Path, times: &str, events: &[Value]) -> Vec<Value> {
+    let mut child = Command::new(python)
+        .arg(repo().join("tests/shipped/vrl.py"))
+        .arg(program)
+        .env("VRL_TIMES", times)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // A program that does not compile is told before anything is read.
+            let _ = stdin.write_all(input.as_bytes());
+        });
+        child.wait_with_output().unwrap()
+    });
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        program.display(),
+        text(&output.stderr)
+    );
+    objects(&output.stdout)
+}
+
+#[test]
+fn vectors_programs_compile() {
+    let Some(python) = python() else { return };
+    let dir = dir();
+    let mut programs = files(&repo().join("vector-config"));
+    programs.retain(|path| path.extension().is_some_and(|ending| ending == "vrl"));
+    assert!(programs.len() >= 5, "{programs:?}");
+    for program in &programs {
+        run_vrl(&python, program, "", &[]);
+    }
+    // Conditions too.
+    for path in named("vector-config", "vector.yaml") {
+        let whole = yaml(&path);
+        for (name, transform) in components(&whole, "transforms") {
+            let mut conditions: Vec<&str> = transform
+                .get("exclude")
+                .and_then(Value::as_str)
+                .into_iter()
+                .collect();
+            let routes = transform
+                .get("route")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten();
+            conditions.extend(routes.map(|(_, condition)| condition.as_str().unwrap()));
+            for condition in conditions {
+                let program = dir.path().join("condition.vrl");
+                fs::write(&program, format!(".holds = ({condition})\n")).unwrap();
+                let said = run_vrl(
+                    &python,
+                    &program,
+                    "",
+                    &[json!({"category": "crash", "level": "info"})],
+                );
+                assert!(
+                    said[0]["holds"].is_boolean(),
+                    "{}: {name}: {condition}: {said:?}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+const LINES: &str = "2026-03-01T10:00:00.500000000Z stderr F ERROR cannot open /data: Permission denied\n\
+    2026-03-01T10:00:01.000000000Z stdout F INFO served request 7 in 12 ms\n\
+    2026-03-01T10:00:02.000000000Z stderr F panic: runtime error: index out of range [5] with length 3\n";
+
+/// An agent that reads `pods/` below `dir` and has these sinks.
+fn agent(dir: &Path, sinks: &str) -> Agent {
+    Agent::start(
+        dir,
+        &format!(
+            "drain_timeout_seconds: 2\nsources:\n  files: {{include: [\"{0}/pods/*/*/*.log\", \"{0}/pods/*/*/*.log.*\"], start_at: beginning, rescan_seconds: 1}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 100}}\nsinks:\n  stdout: {{format: json}}\n{sinks}",
+            dir.display()
+        ),
+    )
+}
+
+fn bodies(receiver: &Receiver, n: usize) -> Vec<Value> {
+    let all = |receiver: &Receiver| -> Vec<Value> {
+        receiver
+            .taken()
+            .iter()
+            .flat_map(|body| objects(body))
+            .collect()
+    };
+    crate::harness::until(
+        "the events",
+        || Some(all(receiver)).filter(|events| events.len() >= n),
+        || format!("{:?}", receiver.requests()),
+    )
+}
+
+/// What an event must be after Vector's shaping, whichever way it came.
+#[track_caller]
+fn assert_shaped(shaped: &[Value], printed: &[Value], way: &str) {
+    assert_eq!(shaped.len(), printed.len(), "{way}");
+    let by_id: BTreeMap<&str, &Value> = printed
+        .iter()
+        .map(|event| (event["event_id"].as_str().unwrap(), event))
+        .collect();
+    for event in shaped {
+        let want = by_id[event["event_id"].as_str().unwrap()];
+        for key in [
+            "category",
+            "level",
+            "stage",
+            "template_id",
+            "template",
+            "host",
+            "stream",
+            "reason",
+            "line",
+        ] {
+            assert_eq!(event[key], want[key], "{way}: {key} of {event}");
+        }
+        assert_eq!(event["namespace"], "shop", "{way}: {event}");
+        assert_eq!(event["service"], "web", "{way}: {event}");
+        assert_eq!(event["k8s"]["pod"], "cart-7d9", "{way}: {event}");
+        // A time, which Python prints with a space: 2026-03-01 10:00:00.500 UTC.
+        let time = event["timestamp"].as_str().unwrap();
+        assert_eq!(
+            &time[..19],
+            want["timestamp"].as_str().unwrap()[..19].replace('T', " "),
+            "{way}: {event}"
+        );
+        for own in ["source_type", "path", "tag", "attributes", "resources"] {
+            assert!(event.get(own).is_none(), "{way}: {own} is left in {event}");
+        }
+    }
+}
+
+#[test]
+fn what_an_agent_sends_has_one_shape_in_vector_whichever_way_it_came() {
+    let Some(python) = python() else { return };
+    let dir = dir();
+    let pod = dir.path().join("pods/shop_cart-7d9_0b9d/web");
+    fs::create_dir_all(&pod).unwrap();
+    fs::write(pod.join("0.log"), LINES).unwrap();
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let Some(otlp) = Peer::start(dir.path(), "otlp", &[]) else {
+        return;
+    };
+    let Some(forward) = Peer::start(dir.path(), "forward", &[]) else {
+        return;
+    };
+    let agent = agent(
+        dir.path(),
+        &format!(
+            "  http: {{type: http, url: \"{}\"}}\n  otlp: {{type: otlp, url: \"http://127.0.0.1:{}\"}}\n  forward: {{type: forward, url: \"tcp://127.0.0.1:{}\"}}\n",
+            receiver.url(),
+            otlp.port,
+            forward.port
+        ),
+    );
+    let printed = agent.wait_for(3, |_| true);
+    let folder = repo().join("vector-config/agent-to-vector");
+
+    // Vector's http_server adds where the request came from.
+    let mut events = bodies(&receiver, 3);
+    for event in &mut events {
+        event["path"] = "/logsieve".into();
+        event["source_type"] = "http_server".into();
+    }
+    assert_shaped(
+        &run_vrl(&python, &folder.join("shape.vrl"), "", &events),
+        &printed,
+        "http",
+    );
+
+    // Its fluent source makes a time of the entry's own one, and keeps the tag.
+    let records = forward.taken(3, &["ok"]);
+    let events: Vec<Value> = records
+        .iter()
+        .map(|record| {
+            let mut event = record["record"].clone();
+            let id = event["event_id"].as_str().unwrap().to_owned();
+            let same = printed
+                .iter()
+                .find(|printed| printed["event_id"] == id)
+                .unwrap();
+            event["timestamp"] = same["timestamp"].clone();
+            event["tag"] = "logsieve.shop.web".into();
+            event
+        })
+        .collect();
+    assert_shaped(
+        &run_vrl(&python, &folder.join("shape.vrl"), "timestamp", &events),
+        &printed,
+        "forward",
+    );
+
+    // Its opentelemetry source keeps attributes as maps and the body as the message.
+    let records = otlp.taken(3, &["ok"]);
+    let events: Vec<Value> = records
+        .iter()
+        .map(|record| {
+            let id = &record["attributes"]["logsieve.event_id"];
+            let same = printed.iter().find(|printed| printed["event_id"] == *id).unwrap();
+            json!({
+                "timestamp": same["timestamp"], "observed_timestamp": same["timestamp"],
+                "message": record["body"], "severity_text": record["severity"][1], "severity_number": record["severity"][0],
+                "attributes": record["attributes"], "resources": record["resource"],
+                "scope": {"name": record["scope"]}, "source_type": "opentelemetry",
+            })
+        })
+        .collect();
+    let shaped = run_vrl(
+        &python,
+        &folder.join("shape_otlp.vrl"),
+        "timestamp,observed_timestamp",
+        &events,
+    );
+    assert_shaped(&shaped, &printed, "otlp");
+    agent.terminate();
+}
+
+#[test]
+fn what_vector_hands_over_in_files_comes_back_labelled_and_knows_its_pod() {
+    let Some(python) = python() else { return };
+    let dir = dir();
+    let folder = repo().join("vector-config/handover");
+    let kept = json!({
+        "timestamp": "2026-03-01T10:00:00.500000000Z", "stream": "stderr", "file": "/var/log/pods/x",
+        "message": "ERROR cannot open /data: Permission denied\n\tat com.acme.A.a(A.java:1)",
+        "kubernetes": {"pod_namespace": "shop", "pod_name": "cart-7d9", "pod_uid": "0b9d", "container_name": "web"},
+    });
+    let written = run_vrl(
+        &python,
+        &folder.join("as_runtime.vrl"),
+        "timestamp",
+        &[kept],
+    );
+    // What the file sink does with its path.
+    let vector = yaml(&folder.join("vector.yaml"));
+    let path = vector["sinks"]["to_logsieve"]["path"].as_str().unwrap();
+    let mut path = path.replace("%Y%m%d-%H", "20260301-10");
+    for (key, value) in written[0]["kubernetes"].as_object().unwrap() {
+        path = path.replace(
+            &format!("{{{{ kubernetes.{key} }}}}"),
+            value.as_str().unwrap(),
+        );
+    }
+    assert!(!path.contains(['{', '%']), "{path}");
+    let include = yaml(&folder.join("logsieve.yaml"))["sources"]["files"]["include"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let root = include.split("pods/").next().unwrap();
+    let file = dir.path().join(path.strip_prefix(root).unwrap());
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(
+        &file,
+        format!("{}\n", written[0]["message"].as_str().unwrap()),
+    )
+    .unwrap();
+
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let agent = agent(
+        dir.path(),
+        &format!("  vector: {{type: http, url: \"{}\"}}\n", receiver.url()),
+    );
+    let events = bodies(&receiver, 1);
+    let shaped = run_vrl(&python, &folder.join("shape.vrl"), "", &events);
+    assert_eq!(
+        shaped.len(),
+        1,
+        "the piece after the line feed belongs to the same event: {shaped:?}"
+    );
+    let event = &shaped[0];
+    assert_eq!(
+        (&event["category"], &event["level"], &event["stream"]),
+        (&"security".into(), &"error".into(), &"stderr".into())
+    );
+    assert_eq!(
+        (&event["namespace"], &event["service"], &event["k8s"]["pod"]),
+        (&"shop".into(), &"web".into(), &"cart-7d9".into())
+    );
+    assert!(
+        event["line"]
+            .as_str()
+            .unwrap()
+            .ends_with("\n\tat com.acme.A.a(A.java:1)"),
+        "{event}"
+    );
+    agent.terminate();
+}
