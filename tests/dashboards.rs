@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, Answer, Prometheus, Receiver, dir, free_port, get, repo, text, until};
+use crate::harness::{
+    Agent, Answer, Prometheus, Receiver, dir, free_port, get, model, repo, text, until,
+};
 
 fn dashboards() -> Vec<(PathBuf, Value)> {
     let mut found: Vec<_> = fs::read_dir(repo().join("dashboards/grafana"))
@@ -158,6 +160,11 @@ fn named(text: &str) -> impl Iterator<Item = String> {
         rest[..end.unwrap_or(rest.len())].to_owned()
     })
 }
+
+/// Only an endpoint that answers gives these a series; an agent without one has none to show.
+const NEED_A_LANGUAGE_MODEL: &[&str] = &["llm_requests_total", "llm_tokens_total"];
+/// And these, a model.
+const NEED_A_MODEL: &[&str] = &["model_templates_total"];
 
 /// What Grafana does with an expression before it asks Prometheus, with short times.
 fn filled_in(expression: &str) -> String {
@@ -312,10 +319,17 @@ fn every_expression_gives_data_on_a_real_prometheus() {
         ),
     );
     fs::write(ill.join("taken"), "").unwrap();
+    let model = model();
+    let with_model = model.as_ref().map_or(String::new(), |place| {
+        format!(
+            "classify: {{model: {{directory: \"{}\"}}}}\n",
+            place.display()
+        )
+    });
     let second = Agent::start(
         &ill,
         &format!(
-            "{}store: {{directory: \"{}\"}}\n",
+            "{}{with_model}store: {{directory: \"{}\"}}\n",
             sources(&ill),
             ill.join("taken").display()
         ),
@@ -382,6 +396,24 @@ fn every_expression_gives_data_on_a_real_prometheus() {
         }
     }
     assert!(wanted.len() > 60, "{}", wanted.len());
+    let known = fs::read_to_string(repo().join("agent/src/telemetry/llm.rs")).unwrap();
+    wanted.retain(|expression, place| {
+        let names = |one: &&&str| expression.contains(&format!("logsieve_{one}"));
+        if let Some(name) = NEED_A_LANGUAGE_MODEL.iter().find(names) {
+            assert!(
+                known.contains(&format!("\"{name}\"")),
+                "{place}: there is no {name}"
+            );
+            // Prometheus reads it all the same.
+            until(
+                "an answer",
+                || ask(prometheus.port, expression).ok(),
+                || format!("{place}: {expression}"),
+            );
+            return false;
+        }
+        model.is_some() || NEED_A_MODEL.iter().all(|name| !names(&name))
+    });
     let wanted = RefCell::new(wanted);
     until(
         "every expression to give data",
