@@ -53,7 +53,7 @@ fn a_broken_part_is_told_and_is_a_failure_only_where_that_is_wanted() {
     let (code, said) = check(dir.path(), &[]);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.starts_with("degraded, up for ") && said.contains("sink"),
+        said.starts_with("degraded, up for ") && said.contains("\n! sink"),
         "{said}"
     );
     let (code, said) = check(dir.path(), &["--strict"]);

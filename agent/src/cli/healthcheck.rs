@@ -1,6 +1,7 @@
 //! `logsieve healthcheck`: asks the health page of the agent that runs with the same configuration, so that a container needs
 //! no shell and no curl to be asked.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,8 +50,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let page = ask(&telemetry.listener, Duration::from_secs(arguments.timeout))?;
     let mut report = format!("{}, up for {} s\n", page.status, page.uptime_s);
-    for (name, component) in page.components.iter().filter(|(_, part)| !part.ok) {
-        report.push_str(&format!("  {name}: {}\n", component.detail));
+    for (name, component) in &page.components {
+        let mark = if component.ok { ' ' } else { '!' };
+        let _ = writeln!(report, "{mark} {name}: {}", component.detail);
     }
     output::print(report.as_bytes())?;
     if arguments.strict && page.status != "ok" {
