@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wasm soak fuzz bench accuracy model model-figures train
+.PHONY: help run test check plugins wasm soak fuzz bench accuracy model model-figures train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,9 @@ check: ## formatting, clippy, the documentation's own links, the training data
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	python3 model/check_data.py
 
-wasm: ## prove that the pure crate builds and links for wasm32
+plugins: wasm ## build the plugins for other pipelines: the Fluent Bit filter
+
+wasm: ## build the Fluent Bit filter, and with it the pure crate, for wasm32
 	@scripts/wasm-build
 
 soak: ## kill -9 the release build 200 times under 20,000 lines/s with rotation; every line must be there once

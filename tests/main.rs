@@ -7,6 +7,7 @@
 //! | [`classify`] | the formats of `classify`, its joins, its order |
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
 //! | [`healthcheck`] | `logsieve healthcheck`: well, degraded, gone, with a token |
+//! | [`filter`] | the Fluent Bit filter in a WebAssembly runtime: what it adds, leaves alone, costs |
 //! | [`hostile`] | bad input: never a panic, never another line's loss |
 //! | [`image`] | the Dockerfile, built and run by a Docker engine |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
@@ -39,6 +40,7 @@ mod corpora;
 mod crash;
 mod dashboards;
 mod docker;
+mod filter;
 mod follow;
 mod harness;
 mod healthcheck;

@@ -62,8 +62,9 @@ const AGENT: &[(&str, &[&str])] = &[
 const LOGLINE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("event", &["time"]),
+    ("escape", &["template"]),
     ("level", &["header"]),
-    ("decode", &["event", "time"]),
+    ("decode", &["escape", "event", "time"]),
     ("assemble", &["event", "time"]),
     ("header", &["level", "time"]),
     ("template", &[]),
@@ -72,6 +73,12 @@ const LOGLINE: &[(&str, &[&str])] = &[
     (
         "sieve",
         &["event", "header", "level", "rules", "template", "time"],
+    ),
+    (
+        "alone",
+        &[
+            "decode", "escape", "event", "level", "rules", "sieve", "template", "time",
+        ],
     ),
 ];
 

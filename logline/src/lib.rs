@@ -11,10 +11,14 @@
 //! | [`template`] | a message | its template (stable id, masked text) and variables |
 //! | [`rules`] | an event with its header | a verdict, or none |
 //! | [`redact`] | a text | its secrets, and the text without them |
-//! | [`sieve`] | an event's text | all of the above in one call, as every skin of the project uses it |
+//! | [`sieve`] | an event's text | all of the above in one call, as the agent uses it |
+//! | [`alone`] | one line | the same without any memory of other lines, as the plugins use it |
+//! | [`escape`] | text, numbers | pieces of JSON |
 
+pub mod alone;
 pub mod assemble;
 pub mod decode;
+pub mod escape;
 pub mod event;
 pub mod header;
 pub mod level;

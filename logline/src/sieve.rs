@@ -1,4 +1,4 @@
-//! One call for everything that one event says, as the agent, the Fluent Bit filter and the Arroyo UDF use it.
+//! One call for everything that one event says, with the memory of templates that the agent has.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -62,14 +62,12 @@ impl Sieve {
     /// Judges one event. Header, level and rules look at this event alone; only the template depends on what came before.
     #[must_use]
     pub fn judge<'a>(&mut self, text: &'a [u8], source: &Source<'_>) -> Judged<'a> {
-        let mut header = header::parse(text, &self.time);
-        let message = body(&mut header);
-        let input = input(text, &message, &header, source);
-        let decision = self.rules.decide(&mut self.scratch, &input);
-        // A rule speaks for many lines; the words of this one know it better.
-        let level = level::of(&header, &message)
-            .or_else(|| decision.as_ref().and_then(|decision| decision.level))
-            .unwrap_or_default();
+        let Read {
+            header,
+            message,
+            level,
+            decision,
+        } = read(&self.rules, &mut self.scratch, &self.time, text, source);
         let template = self.templates.observe(&message);
         Judged {
             header,
@@ -109,6 +107,38 @@ impl Sieve {
     /// Reads times that leave something open against `time` from now on.
     pub fn set_time(&mut self, time: TimeContext) {
         self.time = time;
+    }
+}
+
+/// What an event says by itself, whatever came before it.
+pub(crate) struct Read<'a> {
+    pub(crate) header: Header<'a>,
+    pub(crate) message: Cow<'a, [u8]>,
+    pub(crate) level: Level,
+    pub(crate) decision: Option<Decision>,
+}
+
+/// Header, message, level and rules of one event.
+pub(crate) fn read<'a>(
+    rules: &RuleSet,
+    scratch: &mut Scratch,
+    time: &TimeContext,
+    text: &'a [u8],
+    source: &Source<'_>,
+) -> Read<'a> {
+    let mut header = header::parse(text, time);
+    let message = body(&mut header);
+    let input = input(text, &message, &header, source);
+    let decision = rules.decide(scratch, &input);
+    // A rule speaks for many lines; the words of this one know it better.
+    let level = level::of(&header, &message)
+        .or_else(|| decision.as_ref().and_then(|decision| decision.level))
+        .unwrap_or_default();
+    Read {
+        header,
+        message,
+        level,
+        decision,
     }
 }
 

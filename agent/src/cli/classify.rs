@@ -50,6 +50,9 @@ pub(super) struct Arguments {
     /// Make every input line an event of its own: no joining of pieces and stack traces
     #[arg(long)]
     no_join: bool,
+    /// Leave templates that differ in a word apart, as the plugins do, which see one line at a time
+    #[arg(long)]
+    no_merge: bool,
     #[command(flatten)]
     pack: PackArgument,
     #[command(flatten)]
@@ -70,10 +73,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
     let rules = packs::compile(&pack)?;
     let judge = arguments.model.open(&pack)?;
-    let settings = Settings {
+    let mut settings = Settings {
         join: !arguments.no_join,
         ..Settings::default()
     };
+    if arguments.no_merge {
+        // A merge leaves an alias; where there is room for none, nothing merges.
+        settings.templates.max_aliases = 0;
+    }
     let colour = output::wants_colour(arguments.color);
     let mut work = Work::new(
         Flow::new(settings, Arc::new(rules)),

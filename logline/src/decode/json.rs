@@ -1,6 +1,7 @@
 //! As much of JSON as a wrapper needs: one flat object, read once from left to right, unknown values stepped over.
 
 use super::Malformed;
+use crate::escape::unescape_json;
 
 /// A cursor in one line of JSON.
 pub(super) struct Cursor<'a> {
@@ -98,49 +99,6 @@ impl<'a> Cursor<'a> {
 /// Resolves the escapes of a JSON string.
 pub(super) fn unescape(raw: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(hit) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..hit]);
-        let (escape, after) = rest[hit + 1..].split_first().ok_or(Malformed::Escape)?;
-        rest = after;
-        out.push(match escape {
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'b' => 8,
-            b'f' => 12,
-            b'"' | b'\\' | b'/' => *escape,
-            b'u' => {
-                rest = unicode(rest, &mut out)?;
-                continue;
-            }
-            _ => return Err(Malformed::Escape),
-        });
-    }
-    out.extend_from_slice(rest);
+    unescape_json(raw, &mut out).ok_or(Malformed::Escape)?;
     Ok(out)
-}
-
-/// Resolves what follows `\u`, with the second half of a surrogate pair where there is one; returns what is left.
-fn unicode<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], Malformed> {
-    let high = hex4(rest).ok_or(Malformed::Escape)?;
-    let mut rest = &rest[4..];
-    let mut code = high;
-    if (0xD800..0xDC00).contains(&high)
-        && let Some(second) = rest.strip_prefix(b"\\u")
-        && let Some(low) = hex4(second)
-        && (0xDC00..0xE000).contains(&low)
-    {
-        code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-        rest = &second[4..];
-    }
-    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-    Ok(rest)
-}
-
-fn hex4(bytes: &[u8]) -> Option<u32> {
-    bytes.get(..4)?.iter().try_fold(0, |value, byte| {
-        Some(value << 4 | char::from(*byte).to_digit(16)?)
-    })
 }

@@ -350,7 +350,7 @@ fn shortened(text: &str) -> String {
     short
 }
 
-fn is_name(id: &str) -> bool {
+pub(super) fn is_name(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 128
         && id

@@ -12,6 +12,11 @@ impl Glob {
         Self(bytes.into_boxed_slice())
     }
 
+    /// The pattern, in lower case.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether it fits a name exactly when it fits the name with other numbers in it.
     pub(super) fn is_blind(&self) -> bool {
         !self

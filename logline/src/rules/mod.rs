@@ -5,6 +5,7 @@
 //! | the text of a pack (one YAML file) | a checked [`Pack`], or what is wrong with it and where | `raw`, `check`, `pack`, `error` |
 //! | a checked [`Pack`] | a [`RuleSet`]: literals, their scanner, and the rules in rank order | `compile`, `literals`, `scan`, `pattern` |
 //! | an event's text and fields ([`RuleInput`]) | a [`Decision`], or none | `engine`, `rule` |
+//! | a checked [`Pack`] | the same as bytes, and back | `packed` |
 //! | a [`Pack`]'s own example lines | a [`TestReport`] | `test` |
 
 mod blind;
@@ -17,6 +18,7 @@ mod glob;
 mod literals;
 mod needle;
 mod pack;
+mod packed;
 mod pattern;
 mod raw;
 mod recall;
@@ -29,4 +31,5 @@ pub use compile::KeyLiterals;
 pub use engine::{Decision, Explanation, RuleInput, RuleSet, Scratch};
 pub use error::{PackError, Problem, did_you_mean};
 pub use pack::{Category, Example, Pack, Rule, Scope, Taxonomy};
+pub use packed::PackedError;
 pub use test::{Doubt, Failure, Miss, TestReport, Warning, Why, test_pack};

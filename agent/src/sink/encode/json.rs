@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{Encode, Outgoing};
-use crate::escape::{escape_json, write_id};
+use crate::escape::{escape_json, write_confidence, write_id};
 use crate::flow::StreamInfo;
 use crate::sink::identity::ByNumber;
 
@@ -196,18 +196,4 @@ fn verdict(outgoing: &Outgoing<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\",\"template\":\"");
     }
     out.push(b'"');
-}
-
-/// Three decimals say all that a calibrated confidence can mean.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Clamped to 0..=1000 just before.
-fn write_confidence(confidence: f32, out: &mut Vec<u8>) {
-    let thousandths = (confidence.clamp(0.0, 1.0) * 1000.0).round() as u16;
-    let digit = |value: u16| b'0' + (value % 10) as u8;
-    out.extend_from_slice(&[
-        digit(thousandths / 1000),
-        b'.',
-        digit(thousandths / 100),
-        digit(thousandths / 10),
-        digit(thousandths),
-    ]);
 }
