@@ -42,6 +42,7 @@ const AGENT: &[(&str, &[&str])] = &[
         "store",
         &["classify", "escape", "flow", "source", "telemetry"],
     ),
+    ("ask", &["classify", "flow", "store", "telemetry"]),
     (
         "sink",
         &[

@@ -15,6 +15,7 @@
 //! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod app;
+pub mod ask;
 pub mod classify;
 pub mod cli;
 pub mod client;

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which file answers it.
 
+mod ask;
 mod audit;
 mod bench;
 mod check;
@@ -8,6 +9,7 @@ mod eval;
 mod explain;
 mod export;
 mod healthcheck;
+mod ingest;
 mod input;
 mod local;
 mod output;
@@ -52,6 +54,10 @@ enum Command {
     Eval(eval::Arguments),
     /// Account for every line and event in the store, and verify every block
     Audit(audit::Arguments),
+    /// Ask a question about what is stored
+    Ask(ask::Arguments),
+    /// Put saved log files into a store, each line once
+    Ingest(ingest::Arguments),
     /// Print the stored events as JSON lines
     Export(export::Arguments),
     /// Ask a running agent whether it is well: exit code 0 or 1
@@ -105,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Ask(arguments) => ask::run(&arguments),
+        Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

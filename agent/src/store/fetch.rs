@@ -125,6 +125,12 @@ impl Fetch {
         Ok(heads)
     }
 
+    /// The head of one block of a segment.
+    pub(super) fn block(&self, first: u64, number: u32) -> Result<Option<BlockHead>, Fault> {
+        let bytes = self.heads.get((first, number))?;
+        Ok(bytes.and_then(|bytes| from_bytes(bytes.value())))
+    }
+
     /// The bytes of a block; none where they are not what was written.
     pub(super) fn body(&self, first: u64, block: &BlockHead) -> Result<Option<Vec<u8>>, Fault> {
         let len = block.len as usize;

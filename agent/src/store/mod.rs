@@ -15,6 +15,7 @@
 //! | [`live`] | what a watcher sees of the newest events |
 //! | [`segment`] | events as blocks in the file |
 //! | [`names`] | store-wide numbers |
+//! | [`survey`] | what the blocks hold, for summaries in memory |
 //! | [`ledger`] | what became of every line |
 //! | [`tables`] | the layout |
 
@@ -42,6 +43,7 @@ mod retention;
 mod seal;
 mod segment;
 mod state;
+mod survey;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ pub use names::KnownTemplate;
 pub use open::Recovered;
 pub use options::{Options, WhenFull};
 pub use reader::{Embedded, Hit, Query, Reader};
+pub use survey::BlockPlace;
 
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};

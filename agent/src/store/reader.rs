@@ -362,7 +362,7 @@ impl Reader {
         found
     }
 
-    fn names(&self) -> std::sync::RwLockReadGuard<'_, Names> {
+    pub(super) fn names(&self) -> std::sync::RwLockReadGuard<'_, Names> {
         self.shared
             .names
             .read()
