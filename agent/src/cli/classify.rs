@@ -212,7 +212,7 @@ impl Work {
         self.in_window = false;
         self.flow.settle(&mut self.batch);
         if let Some(judge) = &mut self.judge {
-            judge_templates(judge, &mut self.flow, &mut self.batch)?;
+            judge_templates(judge, &mut self.flow, &mut self.batch, false)?;
         }
         self.printer.print(&self.batch)?;
         self.batch.clear();

@@ -1,5 +1,6 @@
 //! `logsieve ingest`: saved log files into a store, each line once, however often the command is repeated.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -12,11 +13,14 @@ use std::time::Instant;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use logline::decode::Wrapper;
+use logline::template::TemplateId;
 use logline::time::TimeContext;
 
+use super::local::{ModelArgument, judge_templates};
 use super::{Failed, PackArgument, output};
+use crate::classify::Judge;
 use crate::config::PackChoice;
-use crate::flow::{Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
+use crate::flow::{Adopted, Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
 use crate::source::files::{Identity, Marker};
 use crate::source::{Closed, Container, Kind, Origin, SourceId};
@@ -48,10 +52,14 @@ pub(super) struct Arguments {
     name: Option<String>,
     #[command(flatten)]
     pack: PackArgument,
+    #[command(flatten)]
+    model: ModelArgument,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let rules = packs::load(&PackChoice::parse(&arguments.pack.pack))?;
+    let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
+    let rules = packs::compile(&pack)?;
+    let judge = arguments.model.open(&pack)?;
     let directory = arguments
         .data_dir
         .clone()
@@ -64,6 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut work = Work {
         batch: Batch::new(flow.labels()),
         flow,
+        judge,
         cursors,
         in_window: true,
         started: Instant::now(),
@@ -151,6 +160,13 @@ impl Keeper {
         for note in &recovered.notes {
             output::complain(&anyhow::anyhow!("{note}"));
         }
+        let placed: HashSet<TemplateId> = store
+            .reader()
+            .embeddings()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|known| known.id)
+            .collect();
         let own = recovered
             .templates
             .iter()
@@ -160,7 +176,12 @@ impl Keeper {
             .iter()
             .filter_map(|template| Some((template.id, template.alias_of?)));
         flow.adopt(
-            own.map(|template| (template.text.as_str(), template.count)),
+            own.map(|template| Adopted {
+                text: &template.text,
+                count: template.count,
+                judged: template.judged.clone(),
+                placed: placed.contains(&template.id),
+            }),
             merged,
         );
         flow.resume(recovered.cursors.iter().cloned());
@@ -216,6 +237,8 @@ impl Keeper {
 
 struct Work {
     flow: Flow,
+    /// The model, where there is one.
+    judge: Option<Judge>,
     batch: Batch,
     /// Where earlier runs stood.
     cursors: Vec<Cursor>,
@@ -362,6 +385,10 @@ impl Work {
         self.in_window = false;
         self.flow.mark(&mut self.batch);
         self.flow.settle(&mut self.batch);
+        if let Some(judge) = &mut self.judge {
+            judge_templates(judge, &mut self.flow, &mut self.batch, true)?;
+        }
+        self.flow.account(&mut self.batch);
         let next = Batch::new(self.flow.labels());
         keeper.keep(std::mem::replace(&mut self.batch, next))
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logline::rules::Pack;
 
 use super::output;
-use crate::classify::{Answer, Judge, Question, judgement_of};
+use crate::classify::{Answer, Embedding, Judge, Question, Vector, judgement_of};
 use crate::flow::{Batch, Flow};
 use crate::models;
 
@@ -42,6 +42,7 @@ impl ModelArgument {
 }
 
 /// Judges the templates of a settled batch that no rule decided and nobody has judged, and gives its events their verdicts.
+/// `placed`: those that a rule decides for are taken too, for the sake of their places among all templates.
 ///
 /// # Errors
 /// Where the model fails.
@@ -49,10 +50,11 @@ pub(super) fn judge_templates(
     judge: &mut Judge,
     flow: &mut Flow,
     batch: &mut Batch,
+    placed: bool,
 ) -> anyhow::Result<()> {
     let mut questions: Vec<Question> = Vec::new();
     flow.ask(batch, &mut |question| {
-        let wanted = !question.decided;
+        let wanted = placed || !question.decided;
         if wanted {
             questions.push(question);
         }
@@ -66,10 +68,14 @@ pub(super) fn judge_templates(
     for some in questions.chunks(TOGETHER) {
         let texts: Vec<&str> = some.iter().map(|question| question.text.as_str()).collect();
         let version = judge.version().to_owned();
-        for (question, verdict) in some.iter().zip(judge.verdicts(&texts)?) {
+        for (question, (verdict, place)) in some.iter().zip(judge.judge(&texts)?) {
             flow.learn(Answer {
                 id: question.id,
                 judgement: Some(judgement_of(&verdict, &version, &question.text)),
+                embedding: (placed && !place.is_empty()).then(|| Embedding {
+                    vector: Vector::of(&place),
+                    version: version.clone(),
+                }),
                 ..Answer::default()
             });
         }
