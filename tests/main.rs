@@ -14,6 +14,7 @@
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
+//! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
@@ -46,6 +47,7 @@ mod harness;
 mod healthcheck;
 mod hostile;
 mod image;
+mod llm;
 mod metrics;
 mod model;
 mod pipe;

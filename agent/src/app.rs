@@ -19,8 +19,9 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::classify::{self, Handle, Remembered, Renewal};
-use crate::config::{Checked, Listener, PackChoice};
+use crate::classify::llm::{self, Llm};
+use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
+use crate::config::{self, Checked, Listener, PackChoice};
 use crate::flow::{Adopted, Control, Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
 use crate::models;
@@ -98,8 +99,12 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let placed = places(&store);
     take_up(&mut flow, &recovered, &placed);
     let (answered, answers) = channel();
+    let llm = spawn_llm(config, &pack, &answered, &metrics, &health, &shutdown)?;
     let (handle, bert) = classify::spawn(
-        models::options(config),
+        classify::Options {
+            llm: llm.clone(),
+            ..models::options(config)
+        },
         Arc::new(pack.clone()),
         remembered(&recovered.templates, placed),
         answered,
@@ -185,6 +190,47 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         watch(&shutdown, &rooms, &reload, trouble, config.drain_timeout).await
     })?;
     rooms.join()
+}
+
+/// The language model, if one is configured; its verdicts go the way of the BERT's.
+fn spawn_llm(
+    config: &Checked,
+    pack: &Pack,
+    answered: &Sender<Said>,
+    metrics: &Metrics,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<Llm>> {
+    let settings = match &config.llm {
+        config::llm::Llm::Off(why) => {
+            llm::off(health, why);
+            return Ok(None);
+        }
+        config::llm::Llm::On(settings) => (**settings).clone(),
+    };
+    let directory = stores::options(config).directory;
+    let options = llm::Options {
+        settings,
+        spent: directory.map(|directory| directory.join("llm-spent.json")),
+    };
+    let answered = answered.clone();
+    let deliver = move |answer: llm::Answer| {
+        let said = Said::Answer(Answer {
+            id: answer.id,
+            judgement: Some(Judgement::from(answer)),
+            ..Answer::default()
+        });
+        answered.send(said).is_ok()
+    };
+    let llm = llm::spawn(
+        options,
+        llm::Taxonomy::of(pack),
+        Box::new(deliver),
+        metrics,
+        Arc::clone(health),
+        shutdown,
+    )?;
+    Ok(Some(llm))
 }
 
 fn settings(config: &Checked) -> Settings {

@@ -16,6 +16,9 @@
 
 pub mod app;
 pub mod ask;
+#[cfg(test)]
+#[path = "../../tests/harness/chat.rs"]
+mod chat;
 pub mod classify;
 pub mod cli;
 pub mod client;

@@ -26,6 +26,7 @@ pub fn options(config: &Checked) -> Options {
         directory,
         runtime: (!wanted.runtime.is_empty()).then(|| PathBuf::from(&wanted.runtime)),
         threads: wanted.threads,
+        llm: None,
         required: wanted.enabled == Switch::On || !wanted.directory.is_empty(),
     }
 }

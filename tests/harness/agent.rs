@@ -53,6 +53,10 @@ impl Agent {
             .arg(&file)
             .current_dir(dir)
             .env("LOGSIEVE_MODEL", "none")
+            // Whatever keys the developer has: nothing is sent to anybody.
+            .env_remove("GROQ_API_KEY")
+            .env_remove("GEMINI_API_KEY")
+            .env_remove("OPENAI_API_KEY")
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())

@@ -1,6 +1,7 @@
 //! What every test stands on: the real binary, bounded waits, sockets without a client library, and a Docker engine of the tests' own.
 
 mod agent;
+pub(crate) mod chat;
 mod engine;
 mod exe;
 pub(crate) mod filter;
@@ -16,7 +17,7 @@ pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{free_port, get};
 pub(crate) use peer::{Peer, python};
 pub(crate) use prometheus::Prometheus;
-pub(crate) use receiver::{Answer, Receiver};
+pub(crate) use receiver::{Answer, Receiver, Request};
 pub(crate) use wait::{until, until_within};
 
 use std::path::PathBuf;

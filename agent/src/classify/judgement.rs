@@ -1,5 +1,7 @@
 //! What a template is judged to be about, and who said so.
 
+use super::llm;
+
 /// Who judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -61,6 +63,27 @@ pub struct Judgement {
     pub version: String,
     /// The text that was judged.
     pub asked: String,
+}
+
+impl Judgement {
+    /// The part of the version that names the taxonomy.
+    #[must_use]
+    pub fn taxonomy(&self) -> &str {
+        self.version.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl From<llm::Answer> for Judgement {
+    fn from(answer: llm::Answer) -> Self {
+        Self {
+            category: answer.category,
+            stage: Stage::Llm,
+            confidence: answer.confidence,
+            reason: answer.reason,
+            version: format!("{}/{}", answer.model, answer.taxonomy),
+            asked: answer.asked,
+        }
+    }
 }
 
 /// Where a text lies among all texts: a vector of length 1 as signed bytes, which keep its direction within one percent.

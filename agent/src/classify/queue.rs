@@ -29,6 +29,8 @@ pub struct Question {
     pub decided: bool,
     /// Nobody waits for it.
     pub idle: bool,
+    /// The verdict that it has stands: only its place among the templates is wanted.
+    pub stands: bool,
     /// What an LLM is told beside the text, where it is asked.
     pub context: Context,
 }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::judge::{Judge, Verdict};
 use super::judgement::{Judgement, Stage, Vector};
+use super::llm::{self, Llm};
 use super::model::ModelError;
 use super::queue::{Question, Queue, Remembered, Renewal, Work};
 use super::{Answer, Embed, Embedding, Said, Taught};
@@ -39,6 +40,8 @@ pub struct Options {
     pub threads: usize,
     /// It was asked for: without it the agent is not whole.
     pub required: bool,
+    /// Who is asked where the model abstains.
+    pub llm: Option<Llm>,
 }
 
 /// Why a verdict cannot be taught.
@@ -73,8 +76,9 @@ struct Shared {
     answers: Sender<Said>,
     /// The categories of the pack.
     categories: RwLock<Vec<String>>,
-    /// A model is there, or is being loaded.
+    /// A model is there or is being loaded, or an LLM can be asked.
     on: AtomicBool,
+    llm: Option<Llm>,
     /// Why there is none.
     problem: RwLock<Option<ModelError>>,
 }
@@ -141,6 +145,19 @@ impl Handle {
     /// Where there is no model, or it fails.
     pub fn verdict(&self, text: &str) -> Result<Verdict, ModelError> {
         self.call(|reply| Work::Judge(text.to_owned(), reply))
+    }
+
+    /// Whether lines of templates that nobody could judge yet are to be told by [`waits`](Self::waits).
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.shared.llm.as_ref().is_some_and(Llm::is_awaited)
+    }
+
+    /// So many more lines of these templates went on without a verdict: the LLM is asked first about those with the most.
+    pub fn waits(&self, lines: impl IntoIterator<Item = (TemplateId, u64)>) {
+        if let Some(llm) = &self.shared.llm {
+            llm.waits(lines);
+        }
     }
 
     /// Loads the model anew. What another model or another version of the taxonomy has judged is judged anew when nothing
@@ -212,7 +229,8 @@ pub fn spawn(
         queue: Queue::default(),
         answers: answers.clone(),
         categories: RwLock::new(categories(&pack)),
-        on: AtomicBool::new(options.directory.is_some()),
+        on: AtomicBool::new(options.directory.is_some() || options.llm.is_some()),
+        llm: options.llm.clone(),
         problem: RwLock::default(),
     });
     let handle = Handle {
@@ -262,7 +280,12 @@ impl Room {
                 Work::End => return,
                 Work::Reload(renewal) => {
                     self.known = renewal.known;
-                    self.pack = renewal.pack.unwrap_or_else(|| Arc::clone(&self.pack));
+                    if let Some(pack) = renewal.pack {
+                        if let Some(llm) = &self.options.llm {
+                            llm.set_taxonomy(llm::Taxonomy::of(&pack));
+                        }
+                        self.pack = pack;
+                    }
                     self.load();
                 }
                 Work::Embed(texts, reply) => {
@@ -293,7 +316,13 @@ impl Room {
     ) -> Result<T, ModelError> {
         match &mut self.judge {
             Some(judge) => work(judge),
-            None => Err(ModelError::missing()),
+            None => Err(self
+                .shared
+                .problem
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+                .unwrap_or_else(ModelError::missing)),
         }
     }
 
@@ -304,6 +333,7 @@ impl Room {
                 BERT,
                 "off: no model found; `make model` makes one, classify.model.directory names it",
             );
+            self.judge_anew(None);
             return;
         };
         let began = Instant::now();
@@ -322,7 +352,7 @@ impl Room {
                     .unwrap_or_else(PoisonError::into_inner) = None;
                 self.shared.on.store(true, Ordering::Release);
                 self.relearn();
-                self.judge_anew(&version);
+                self.judge_anew(Some(&version));
             }
             Err(problem) => {
                 let goes_on = if self.judge.is_some() {
@@ -344,8 +374,12 @@ impl Room {
                         .problem
                         .write()
                         .unwrap_or_else(PoisonError::into_inner) = Some(problem);
-                    self.shared.on.store(false, Ordering::Release);
-                    self.shared.queue.clear();
+                    let llm = self.options.llm.is_some();
+                    self.shared.on.store(llm, Ordering::Release);
+                    if !llm {
+                        self.shared.queue.clear();
+                    }
+                    self.judge_anew(None);
                 }
             }
         }
@@ -368,31 +402,79 @@ impl Room {
         }
     }
 
-    /// Asks again for what another model or taxonomy has judged or placed.
-    fn judge_anew(&mut self, version: &str) {
+    /// Asks again for what another model or taxonomy has judged or placed, and for what only an LLM can judge and none was
+    /// there. `version` is the model's; none: there is no model.
+    fn judge_anew(&mut self, version: Option<&str>) {
+        let taxonomy = self.options.llm.as_ref().map(Llm::taxonomy);
         for known in std::mem::take(&mut self.known) {
-            let outdated = known
-                .judged
-                .as_ref()
-                .is_some_and(|judged| judged.stage == Stage::Bert && judged.version != version);
-            let misplaced = known
-                .placed_by
-                .as_ref()
-                .is_some_and(|model| model != version);
+            let judged = known.judged.as_deref();
+            let other_model = |judged: &Judgement| match (judged.stage, version, &taxonomy) {
+                (Stage::Bert, Some(version), _) => judged.version != version,
+                // Whichever model it was: it was asked once.
+                (Stage::Llm, _, Some(taxonomy)) => judged.taxonomy() != taxonomy,
+                _ => false,
+            };
+            let outdated = judged.is_some_and(other_model);
+            let misplaced = version.is_some()
+                && known
+                    .placed_by
+                    .as_ref()
+                    .is_some_and(|model| Some(model.as_str()) != version);
+            let open = judged
+                .is_some_and(|judged| judged.stage == Stage::Bert && judged.category.is_none());
+            let question = Question {
+                id: known.id,
+                text: judged.map_or(known.text, |judged| judged.asked.clone()),
+                idle: true,
+                stands: judged.is_some() && !outdated,
+                ..Question::default()
+            };
+            if open && !outdated {
+                self.escalate(&question, Vec::new());
+            }
             if outdated || misplaced {
-                let asked = known.judged.as_ref().map(|judged| judged.asked.clone());
-                let _ = self.shared.queue.ask(Question {
-                    id: known.id,
-                    text: asked.unwrap_or(known.text),
-                    idle: true,
-                    ..Question::default()
-                });
+                let _ = self.shared.queue.ask(question);
             }
         }
     }
 
+    /// Asks the LLM, if there is one, about a template that the model has no answer to.
+    fn escalate(&self, question: &Question, ranking: Vec<(String, f32)>) {
+        let Some(llm) = &self.options.llm else {
+            return;
+        };
+        let context = &question.context;
+        let template = match context.template.as_str() {
+            // Of an earlier run: who spoke stands in the text.
+            "" => &question.text,
+            template => template,
+        };
+        let examples = Some(context.example.clone()).filter(|example| !example.is_empty());
+        // What finds no room is counted there.
+        let _ = llm.ask(llm::Question {
+            id: question.id,
+            template: template.to_owned(),
+            logger: context.logger.clone(),
+            level: context.level,
+            image: context.image.clone(),
+            examples: examples.into_iter().collect(),
+            ranking,
+            asked: question.text.clone(),
+        });
+    }
+
     fn templates(&mut self, questions: &[Question]) {
         let Some(judge) = &mut self.judge else {
+            for question in questions {
+                // Nobody waits for an LLM: the flow gets its answer when it comes.
+                let _ = self.answers.send(Said::Answer(Answer {
+                    id: question.id,
+                    ..Answer::default()
+                }));
+                if !question.decided {
+                    self.escalate(question, Vec::new());
+                }
+            }
             return;
         };
         let began = Instant::now();
@@ -411,13 +493,17 @@ impl Room {
                         version: version.clone(),
                     });
                     let ranking = verdict.ranking;
+                    let abstained = judgement.category.is_none();
                     // A flow that has ended needs no answers.
                     let _ = self.answers.send(Said::Answer(Answer {
                         id: question.id,
-                        judgement: Some(judgement),
+                        judgement: (!question.stands).then_some(judgement),
                         embedding,
-                        ranking,
+                        ranking: ranking.clone(),
                     }));
+                    if abstained && !question.decided && !question.stands {
+                        self.escalate(question, ranking);
+                    }
                 }
             }
             Err(problem) => {

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::classify::llm;
 use crate::config::ConfigError;
 use crate::packs::PackLoadError;
 use crate::sink::SetupError;
@@ -128,7 +129,8 @@ pub fn main() -> ExitCode {
             let wrong_use = error.is::<ConfigError>()
                 || error.is::<PackLoadError>()
                 || error.is::<PatternError>()
-                || error.is::<SetupError>();
+                || error.is::<SetupError>()
+                || error.is::<llm::SetupError>();
             ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }

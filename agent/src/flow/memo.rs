@@ -10,7 +10,7 @@ use super::verdict::Verdict;
 use crate::classify::{Answer, Context, Judgement, Question, Stage, text_of};
 
 /// Bytes of a message that an LLM is shown.
-const EXAMPLE_BYTES: usize = 400;
+const EXAMPLE_BYTES: usize = 2_048;
 
 /// What is known of a template beside its text.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,7 @@ impl Memo {
             text: text_of(&logger, level, &template.text),
             decided,
             idle: decided,
+            stands: false,
             context: Context {
                 template: template.text.clone(),
                 logger: logger.into_owned(),
@@ -161,7 +162,7 @@ impl Memo {
         };
         let standing = self.at(index);
         standing.asked = false;
-        standing.refused = answer.judgement.is_none();
+        standing.refused = answer.judgement.is_none() && answer.embedding.is_none();
         standing.placed |= answer.embedding.is_some();
         let taught = |judged: &Arc<Judgement>| judged.stage == Stage::Taught;
         // What a person has said stands until a person says something else.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use logline::level::Level;
 use logline::rules::RuleSet;
+use logline::template::TemplateId;
 use logline::time::TimeContext;
 use prometheus::IntCounter;
 
@@ -93,6 +94,19 @@ pub struct Worker {
     last_hand_on: Instant,
     /// Messages that had found the template table full when it was told last.
     overflowed: u64,
+}
+
+/// How many events of each template go on without a category.
+fn undecided(batch: &Batch) -> HashMap<TemplateId, u64> {
+    let mut lines = HashMap::new();
+    for event in &batch.events {
+        if event.verdict.category.is_none()
+            && let Some(template) = &event.template_text
+        {
+            *lines.entry(template.id).or_default() += 1;
+        }
+    }
+    lines
 }
 
 /// The receiver of the batches is gone: the output has ended, and so does the flow.
@@ -348,6 +362,13 @@ impl Worker {
     }
 
     fn send(&mut self, mut batch: Batch) -> Result<(), SinkGone> {
+        if let Some(sieve) = self
+            .sieve
+            .as_ref()
+            .filter(|sieve| sieve.handle.is_awaited())
+        {
+            sieve.handle.waits(undecided(&batch));
+        }
         self.flow.account(&mut batch);
         self.publish(&batch);
         self.ends.batches.send(batch).map_err(|_| SinkGone)

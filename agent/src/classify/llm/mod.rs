@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 use logline::redact::{Detectors, RedactError, RedactOptions, Redactor};
 use logline::template::TemplateId;
 
-pub use question::{Answer, Category, Question};
+pub use question::{Answer, Category, Question, Taxonomy};
 pub use sent::{Purpose, Sent};
 
 use budget::Budget;
@@ -120,7 +120,7 @@ pub enum ChatError {
 /// Takes an answer; false: nobody wants one any more.
 pub type Deliver = Box<dyn Fn(Answer) -> bool + Send>;
 
-/// Starts the thread that asks. `categories` are what may be answered; `deliver` gets one answer for each question, in
+/// Starts the thread that asks. `taxonomy` is what may be answered; `deliver` gets one answer for each question, in
 /// whatever order. The thread ends at `shutdown` or when nobody wants answers any more; a request that is on its way then
 /// is not waited for.
 ///
@@ -128,13 +128,13 @@ pub type Deliver = Box<dyn Fn(Answer) -> bool + Send>;
 /// A [`SetupError`].
 pub fn spawn(
     options: Options,
-    categories: Vec<Category>,
+    taxonomy: Taxonomy,
     deliver: Deliver,
     metrics: &Metrics,
     health: Arc<Health>,
     shutdown: &Shutdown,
 ) -> Result<Llm, SetupError> {
-    let llm = Llm::new(options, categories, metrics, health)?;
+    let llm = Llm::new(options, taxonomy, metrics, health)?;
     let worker = Worker::new(Arc::clone(&llm.shared), deliver);
     std::thread::Builder::new()
         .name("llm".to_owned())
@@ -162,7 +162,7 @@ impl Llm {
     /// A [`SetupError`].
     pub fn new(
         options: Options,
-        categories: Vec<Category>,
+        taxonomy: Taxonomy,
         metrics: &Metrics,
         health: Arc<Health>,
     ) -> Result<Self, SetupError> {
@@ -180,7 +180,7 @@ impl Llm {
                 queue: Mutex::new(queue),
                 woken: Condvar::new(),
                 stopped: AtomicBool::new(false),
-                frame: Frame::new(categories),
+                frame: Mutex::new(Arc::new(Frame::new(taxonomy))),
                 endpoint,
                 redactor,
             }),
@@ -218,6 +218,7 @@ impl Llm {
             return refused();
         }
         queue.add(clean, Instant::now());
+        shared.count(&queue);
         let wakes = queue.len() == 1 || queue.len() >= shared.endpoint.settings.max_templates;
         drop(queue);
         if wakes {
@@ -226,9 +227,29 @@ impl Llm {
         true
     }
 
-    /// So many more lines wait behind this template: who has more goes first.
-    pub fn waits(&self, id: TemplateId, lines: u64) {
-        lock(&self.shared.queue).waits(id, lines);
+    /// So many more lines wait behind these templates: who has more goes first. Others than those that wait do not count.
+    pub fn waits(&self, lines: impl IntoIterator<Item = (TemplateId, u64)>) {
+        let mut queue = lock(&self.shared.queue);
+        for (id, lines) in lines {
+            queue.waits(id, lines);
+        }
+    }
+
+    /// Whether any template waits. Takes no lock: it is asked for every batch of lines.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.shared.endpoint.metrics.waiting.get() > 0
+    }
+
+    /// What may be answered from now on.
+    pub fn set_taxonomy(&self, taxonomy: Taxonomy) {
+        *lock(&self.shared.frame) = Arc::new(Frame::new(taxonomy));
+    }
+
+    /// What tells the taxonomy in use from every other one.
+    #[must_use]
+    pub fn taxonomy(&self) -> String {
+        self.shared.frame().taxonomy.version.clone()
     }
 
     /// How many templates wait.

@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
 use logline::redact::{Counts, Redactor};
+use logline::rules::Pack;
 use logline::template::{Masked, TemplateId, mask};
 
 /// A template that nothing before the language model could judge.
@@ -41,6 +42,8 @@ pub struct Answer {
     pub reason: String,
     /// The model that was asked.
     pub model: String,
+    /// The taxonomy that it was asked by, as [`Taxonomy::version`] names it.
+    pub taxonomy: String,
     /// What the question carried.
     pub asked: String,
 }
@@ -52,6 +55,48 @@ pub struct Category {
     pub id: String,
     /// What belongs to it.
     pub description: String,
+}
+
+/// What may be answered, and how unclear cases are decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taxonomy {
+    /// Tells it from every other one.
+    pub version: String,
+    /// The categories; where several fit, the first wins.
+    pub categories: Vec<Category>,
+    /// How unclear cases are decided.
+    pub rulings: Vec<String>,
+}
+
+impl Taxonomy {
+    /// That of a pack.
+    #[must_use]
+    pub fn of(pack: &Pack) -> Self {
+        let known = &pack.taxonomy;
+        let categories: Vec<Category> = known
+            .categories
+            .iter()
+            .map(|category| Category {
+                id: category.id.clone(),
+                description: match &category.not {
+                    Some(not) => format!("{} (not: {not})", category.means),
+                    None => category.means.clone(),
+                },
+            })
+            .collect();
+        // Who forgets to count the version up is found out.
+        let mut text = known.rulings.join("\n");
+        for category in &categories {
+            text.push_str(&category.id);
+            text.push_str(&category.description);
+        }
+        let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) >> 32;
+        Self {
+            version: format!("{}.{}-{hash:08x}", pack.name, known.version),
+            categories,
+            rulings: known.rulings.clone(),
+        }
+    }
 }
 
 /// Longest texts that are sent, in characters: what a template is about shows at its beginning.

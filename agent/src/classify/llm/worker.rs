@@ -26,11 +26,16 @@ pub(super) struct Shared {
     pub(super) woken: Condvar,
     pub(super) stopped: AtomicBool,
     pub(super) endpoint: Endpoint,
-    pub(super) frame: Frame,
+    pub(super) frame: Mutex<Arc<Frame>>,
     pub(super) redactor: Redactor,
 }
 
 impl Shared {
+    /// What is asked by now.
+    pub(super) fn frame(&self) -> Arc<Frame> {
+        Arc::clone(&lock(&self.frame))
+    }
+
     /// Brings the numbers of the queue up to date.
     pub(super) fn count(&self, queue: &Queue) {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -88,7 +93,7 @@ impl Worker {
                 None => NAP,
                 Some(oldest) => {
                     let ripe = queue.len() >= self.most || oldest.elapsed() >= settings.linger;
-                    let wanted = shared.frame.tokens() + settings.max_request_tokens;
+                    let wanted = shared.frame().tokens() + settings.max_request_tokens;
                     match shared.endpoint.readiness(wanted, 0) {
                         Ok(open) if ripe => {
                             // One template is enough to see whether it works again.
@@ -119,11 +124,13 @@ impl Worker {
     /// Asks about a batch, again about what came back unusable, and a second time where that is wanted.
     fn judge(&mut self, batch: Vec<Waiting>) -> Result<(), Deaf> {
         let shared = Arc::clone(&self.shared);
+        // One taxonomy for all of it, whatever is reloaded meanwhile.
+        let frame = shared.frame();
         let all: Vec<&Clean> = batch.iter().map(|waiting| &waiting.clean).collect();
-        let first = match self.ask(&all, Occasion::First) {
+        let first = match self.ask(&frame, &all, Occasion::First) {
             Ok(understood) => understood,
-            Err(Trouble::Refused(why)) => return self.refused(batch, &why),
-            Err(trouble) => return self.failed(batch, &trouble),
+            Err(Trouble::Refused(why)) => return self.refused(&frame, batch, &why),
+            Err(trouble) => return self.failed(&frame, batch, &trouble),
         };
         self.most = (self.most * 2).min(shared.endpoint.settings.max_templates);
         let mut said = first.said;
@@ -132,7 +139,7 @@ impl Worker {
         let mut unasked = None;
         if !open.is_empty() {
             let again: Vec<&Clean> = open.iter().filter_map(|at| all.get(*at).copied()).collect();
-            match self.ask(&again, Occasion::Repair(fault)) {
+            match self.ask(&frame, &again, Occasion::Repair(fault)) {
                 Ok(second) => {
                     fault = second.faults.first().copied().unwrap_or(fault);
                     for (at, repaired) in open.iter().zip(second.said) {
@@ -146,27 +153,32 @@ impl Worker {
                 Err(trouble) => unasked = Some(trouble),
             }
         }
-        let votes = self.votes(&all, &said);
+        let votes = self.votes(&frame, &all, &said);
         let mut back = Vec::new();
         for ((waiting, said), vote) in batch.into_iter().zip(said).zip(votes) {
             match said {
-                Some(said) => self.answer(&waiting.clean, said, vote.as_ref())?,
+                Some(said) => self.answer(&frame, &waiting.clean, said, vote.as_ref())?,
                 None if unasked.is_some() => back.push(waiting),
                 None => {
                     let reason = format!("the model's reply could not be used ({fault})");
-                    self.give_up(&waiting.clean, "unusable", reason)?;
+                    self.give_up(&frame, &waiting.clean, "unusable", reason)?;
                 }
             }
         }
         match unasked {
-            Some(trouble) => self.failed(back, &trouble),
+            Some(trouble) => self.failed(&frame, back, &trouble),
             None => Ok(()),
         }
     }
 
-    fn ask(&self, asked: &[&Clean], occasion: Occasion) -> Result<Understood, Trouble> {
+    fn ask(
+        &self,
+        frame: &Frame,
+        asked: &[&Clean],
+        occasion: Occasion,
+    ) -> Result<Understood, Trouble> {
         let shared = &self.shared;
-        let prompt = shared.frame.prompt(asked, occasion);
+        let prompt = frame.prompt(asked, occasion);
         let ids: Vec<_> = asked.iter().map(|clean| clean.id).collect();
         let completion = shared.endpoint.complete(
             &Asking {
@@ -188,7 +200,7 @@ impl Worker {
             &completion.content,
             completion.whole,
             asked.len(),
-            &|category| shared.frame.allows(category),
+            &|category| frame.allows(category),
         );
         let faults = &shared.endpoint.metrics.faults;
         for fault in &understood.faults {
@@ -198,7 +210,7 @@ impl Worker {
     }
 
     /// The second opinions, where they are wanted: none for those that have no first one, or where it cannot be had.
-    fn votes(&self, all: &[&Clean], said: &[Option<Said>]) -> Vec<Option<Said>> {
+    fn votes(&self, frame: &Frame, all: &[&Clean], said: &[Option<Said>]) -> Vec<Option<Said>> {
         let mut votes = vec![None; all.len()];
         if !self.shared.endpoint.settings.second_vote {
             return votes;
@@ -216,7 +228,7 @@ impl Worker {
         if asked.is_empty() {
             return votes;
         }
-        if let Ok(understood) = self.ask(&asked, Occasion::Vote) {
+        if let Ok(understood) = self.ask(frame, &asked, Occasion::Vote) {
             for (at, vote) in places.into_iter().zip(understood.said) {
                 votes[at] = vote;
             }
@@ -224,9 +236,16 @@ impl Worker {
         votes
     }
 
-    fn answer(&self, clean: &Clean, said: Said, vote: Option<&Said>) -> Result<(), Deaf> {
+    fn answer(
+        &self,
+        frame: &Frame,
+        clean: &Clean,
+        said: Said,
+        vote: Option<&Said>,
+    ) -> Result<(), Deaf> {
         let Some(category) = said.category else {
             return self.give_up(
+                frame,
                 clean,
                 "abstained",
                 format!("the model abstains: {}", said.why),
@@ -236,9 +255,9 @@ impl Worker {
         if vote.is_some() && second != Some(category.as_str()) {
             let other = second.unwrap_or(reply::ABSTAINED);
             let reason = format!("the model says {category} once and {other} once");
-            return self.give_up(clean, "disagreed", reason);
+            return self.give_up(frame, clean, "disagreed", reason);
         }
-        let categories = self.shared.frame.categories.len();
+        let categories = frame.taxonomy.categories.len();
         let confidence = confidence(&category, &clean.ranking, categories, second);
         #[allow(clippy::cast_precision_loss)] // At most a million.
         let least = self.shared.endpoint.settings.min_confidence.0 as f32 / 1e6;
@@ -246,7 +265,7 @@ impl Worker {
             let reason = format!(
                 "the model says {category}, but confidence {confidence:.2} is below {least:.2}"
             );
-            return self.give_up(clean, "unsure", reason);
+            return self.give_up(frame, clean, "unsure", reason);
         }
         self.shared.came_to("judged", 1);
         self.tell(Answer {
@@ -255,11 +274,12 @@ impl Worker {
             confidence,
             reason: said.why,
             model: self.shared.endpoint.model_name(),
+            taxonomy: frame.taxonomy.version.clone(),
             asked: clean.asked.clone(),
         })
     }
 
-    fn give_up(&self, clean: &Clean, end: &str, reason: String) -> Result<(), Deaf> {
+    fn give_up(&self, frame: &Frame, clean: &Clean, end: &str, reason: String) -> Result<(), Deaf> {
         self.shared.came_to(end, 1);
         self.tell(Answer {
             id: clean.id,
@@ -267,6 +287,7 @@ impl Worker {
             confidence: 0.0,
             reason,
             model: self.shared.endpoint.model_name(),
+            taxonomy: frame.taxonomy.version.clone(),
             asked: clean.asked.clone(),
         })
     }
@@ -280,11 +301,11 @@ impl Worker {
     }
 
     /// The endpoint does not take the batch: its halves may be to its liking.
-    fn refused(&mut self, mut batch: Vec<Waiting>, why: &str) -> Result<(), Deaf> {
+    fn refused(&mut self, frame: &Frame, mut batch: Vec<Waiting>, why: &str) -> Result<(), Deaf> {
         if batch.len() < 2 {
             for waiting in &batch {
                 let reason = format!("the endpoint refuses the request: {why}");
-                self.give_up(&waiting.clean, "refused", reason)?;
+                self.give_up(frame, &waiting.clean, "refused", reason)?;
             }
             return Ok(());
         }
@@ -294,7 +315,12 @@ impl Worker {
     }
 
     /// The templates wait again; those with which it has failed too often are given up.
-    fn failed(&mut self, batch: Vec<Waiting>, trouble: &Trouble) -> Result<(), Deaf> {
+    fn failed(
+        &mut self,
+        frame: &Frame,
+        batch: Vec<Waiting>,
+        trouble: &Trouble,
+    ) -> Result<(), Deaf> {
         let (reason, reached) = match trouble {
             Trouble::Failed { reason, .. } => {
                 // Nothing was sent where there is no connection: the template is not to blame.
@@ -324,7 +350,7 @@ impl Worker {
             }
             if waiting.failures >= ATTEMPTS {
                 let reason = format!("the endpoint has failed {ATTEMPTS} times with it ({reason})");
-                self.give_up(&waiting.clean, "given_up", reason)?;
+                self.give_up(frame, &waiting.clean, "given_up", reason)?;
             } else {
                 lock(&self.shared.queue).put_back(waiting);
             }

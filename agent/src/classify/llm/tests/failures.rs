@@ -196,7 +196,7 @@ fn nobody_who_asks_waits_whatever_the_endpoint_does() {
         let taken = (0..1000).filter(|number| {
             let template = format!("{} {number}", "a template of some words ".repeat(5));
             let question = question(&template);
-            rig.llm.waits(question.id, 3);
+            rig.llm.waits([(question.id, 3)]);
             rig.llm.ask(question)
         });
         let taken = taken.count();

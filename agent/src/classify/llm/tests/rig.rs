@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver as Answers, channel};
 use std::time::{Duration, Instant};
 
 use logline::template::TemplateId;
-use serde_json::{Value, json};
 
 use super::receiver::{Answer as Reply, Receiver, Request};
+pub(super) use crate::chat::{completion, items, judged};
 use crate::classify::llm::{self, Answer, Category, Llm, Options, Question};
 use crate::config::{Checked, llm::Llm as Configured};
 use crate::shutdown::Shutdown;
@@ -71,7 +71,11 @@ impl Rig {
             .collect();
         let llm = llm::spawn(
             options,
-            categories,
+            llm::Taxonomy {
+                version: "test.1".to_owned(),
+                categories,
+                rulings: Vec::new(),
+            },
             Box::new(move |answer| sender.send(answer).is_ok()),
             &metrics,
             Arc::clone(&health),
@@ -155,45 +159,6 @@ pub(super) fn question(template: &str) -> Question {
         ranking: vec![("network".to_owned(), 0.4), ("storage".to_owned(), 0.3)],
         asked: format!("app | info | {template}"),
     }
-}
-
-/// The templates of a request, as the model sees them.
-pub(super) fn items(request: &Request) -> Vec<Value> {
-    if request.body.is_empty() {
-        // The server asks before it reads, too.
-        return Vec::new();
-    }
-    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-    let user = body["messages"][1]["content"].as_str().expect("a message");
-    user.lines()
-        .filter(|line| line.starts_with('{'))
-        .map(|line| serde_json::from_str(line).expect("one object a line"))
-        .collect()
-}
-
-/// A chat completion with this text.
-pub(super) fn completion(content: &str) -> Reply {
-    Reply::Text(
-        json!({
-            "id": "c-1", "object": "chat.completion", "model": "tested",
-            "choices": [{"index": 0, "finish_reason": "stop",
-                "message": {"role": "assistant", "content": content}}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-        })
-        .to_string(),
-    )
-}
-
-/// A completion that gives each template the category that `judge` says.
-pub(super) fn judged(request: &Request, judge: impl Fn(&str) -> String) -> Reply {
-    let answers: Vec<Value> = items(request)
-        .iter()
-        .map(|item| {
-            let template = item["template"].as_str().expect("a template");
-            json!({"i": item["i"], "why": "it says so", "category": judge(template)})
-        })
-        .collect();
-    completion(&json!({ "answers": answers }).to_string())
 }
 
 /// A model that goes by one word.

@@ -196,7 +196,7 @@ fn who_has_the_most_lines_behind_it_goes_first() {
     until(|| (!rig.server.requests().is_empty() || rig.llm.waiting() == 0).then_some(()));
     for (template, lines) in [("few", 3), ("many", 500), ("some", 40)] {
         rig.llm.ask(question(template));
-        rig.llm.waits(question(template).id, lines);
+        rig.llm.waits([(question(template).id, lines)]);
     }
     let order: Vec<_> = (0..4).map(|_| rig.answer().id).collect();
     assert_eq!(
