@@ -27,19 +27,6 @@ pub(crate) fn repo() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The Python that has the packages of `tests/receivers/requirements.txt`; `None`, said aloud, where they are not installed.
-pub(crate) fn python() -> Option<PathBuf> {
-    // The test's own executable lies in `deps` of a profile under the target directory.
-    let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().nth(3).unwrap();
-    let python = target.join("test-python/bin/python");
-    if python.exists() {
-        return Some(python);
-    }
-    println!("SKIPPED: no {} (see scripts/setup-tests)", python.display());
-    None
-}
-
 /// The shared evaluation data, which is not part of the repository; `None`, said aloud, where it is not at hand.
 pub(crate) fn eval_data() -> Option<PathBuf> {
     let place = std::env::var_os("LOGSIEVE_EVAL")

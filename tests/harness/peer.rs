@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::{objects, python, repo, until};
+use super::{objects, repo, until};
 
 /// A receiver; killed with the value.
 pub(crate) struct Peer {
