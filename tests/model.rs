@@ -330,3 +330,51 @@ fn eval_scores_the_sieve_on_labelled_lines_of_ones_own() {
         out.stderr
     );
 }
+
+#[test]
+fn an_onnx_runtime_that_is_missing_broken_or_too_old_is_named() {
+    let Some(model) = model() else { return };
+    let dir = dir();
+    let source = dir.path().join("old.c");
+    fs::write(
+        &source,
+        "#include <stdint.h>\n#include <stddef.h>\nstatic const void *api(uint32_t version) { return version > 10 ? NULL : &api; }\nstatic const char *version(void) { return \"1.10.0\"; }\nstatic struct { const void *(*a)(uint32_t); const char *(*v)(void); } base = {api, version};\nconst void *OrtGetApiBase(void) { return &base; }\n",
+    )
+    .unwrap();
+    let old = dir.path().join("libold.so");
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&old, &source])
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    let broken = dir.path().join("libbroken.so");
+    fs::write(&broken, "no library").unwrap();
+    for runtime in [dir.path().join("libnone.so"), broken, old] {
+        let name = runtime.file_name().unwrap().to_str().unwrap().to_owned();
+        let named = format!(
+            "classify:\n  model: {{directory: \"{}\", runtime: \"{}\"}}\n",
+            model.display(),
+            runtime.display()
+        );
+        let whole = config(dir.path(), &model, "");
+        let whole = &whole[..whole.find("classify:").unwrap()];
+        let agent = Agent::start(dir.path(), &format!("{whole}{named}"));
+        let said = until(
+            "the word on the library",
+            || {
+                let (_, health) = agent.health();
+                let bert = health["components"]["bert"].clone();
+                (bert["ok"] == false).then(|| bert["detail"].to_string())
+            },
+            || agent.log(),
+        );
+        assert!(
+            said.contains(&name) && said.contains("classify.model.runtime"),
+            "{said}"
+        );
+        write(dir.path(), &format!("{name}.log"), &[LINES[0]]);
+        assert_eq!(stages(&agent.wait_for(1, |_| true)), ["none"]);
+        agent.terminate();
+    }
+}
