@@ -337,3 +337,70 @@ fn systemd_knows_every_line_of_the_unit() {
     };
     assert!(said.contains("Overall exposure level"), "{said}");
 }
+
+/// The pages that people read.
+fn pages() -> Vec<PathBuf> {
+    let own = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| repo().join(name));
+    let folders = SHIPPED.iter().chain(&["docs", "bench", "model"]);
+    let all = folders.flat_map(|folder| files(&repo().join(folder)));
+    let mut found: Vec<_> = all
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .collect();
+    found.extend(own);
+    assert!(found.len() > 12, "{found:?}");
+    found
+}
+
+#[test]
+fn what_the_pages_point_to_is_there() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") || path.contains(' ') {
+                continue;
+            }
+            let target = page.parent().unwrap().join(path);
+            assert!(target.exists(), "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
+fn metrics_that_the_pages_and_rules_name_are_in_the_sources() {
+    let telemetry: String = files(&repo().join("agent/src"))
+        .iter()
+        .filter(|path| {
+            path.components()
+                .any(|part| part.as_os_str() == "telemetry")
+                || path.ends_with("source/readings.rs")
+        })
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let mut count = 0;
+    for page in pages()
+        .into_iter()
+        .chain([repo().join("dashboards/prometheus/rules.yml")])
+    {
+        let text = fs::read_to_string(&page).unwrap();
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            // Ends as metrics do; others with this beginning are files and functions.
+            let Some(name) = word.strip_prefix("logsieve_") else {
+                continue;
+            };
+            if name.ends_with("_total") || name.ends_with("_seconds") || name.ends_with("_up") {
+                assert!(
+                    telemetry.contains(&format!("\"{name}\"")),
+                    "{}: there is no {word}",
+                    page.display()
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 15, "{count}");
+}

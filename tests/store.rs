@@ -323,3 +323,15 @@ fn the_audit_accounts_for_every_line_of_a_running_agent() {
     let refused = logsieve(["audit", "--data-dir", nowhere.to_str().unwrap()], b"").expect(1);
     assert!(refused.stderr.contains("--data-dir"), "{}", refused.stderr);
 }
+
+#[test]
+fn what_is_kept_is_for_the_agents_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = dir();
+    let agent = Agent::start(dir.path(), &config(dir.path(), ""));
+    let file = dir.path().join("state/store.redb");
+    until("the store", || file.exists().then_some(()), || agent.log());
+    let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{mode:o}");
+    agent.terminate();
+}

@@ -4,11 +4,15 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+/// Of a new file. Lines lie in it as they were written, secrets too: they are for the agent's user alone.
+const MODE: u32 = 0o600;
 
 /// Makes a backend from the opened file.
 type Make = dyn Fn(File) -> io::Result<Box<dyn StorageBackend>> + Send + Sync;
@@ -32,6 +36,7 @@ impl MakeBackend {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(MODE)
             .open(path)?;
         (self.0)(file).map(Boxed)
     }
