@@ -272,6 +272,27 @@ fn both_sides_of_a_connection_name_the_same_place() {
     assert_eq!(read["sources"]["files"]["include"][0], written);
 }
 
+#[test]
+fn the_filter_is_called_by_names_that_it_has() {
+    let fluent = yaml(&repo().join("fluent-bit/wasm-filter/fluent-bit.yaml"));
+    let filters = fluent["pipeline"]["filters"].as_array().unwrap();
+    let wasm = filters
+        .iter()
+        .find(|filter| filter["name"] == "wasm")
+        .unwrap();
+    let plugin = repo().join("plugins/fluent-bit-filter");
+    let source = fs::read_to_string(plugin.join("src/abi.rs")).unwrap();
+    let function = wasm["function_name"].as_str().unwrap();
+    assert!(
+        source.contains(&format!("extern \"C\" fn {function}(")),
+        "{function}"
+    );
+    let manifest = fs::read_to_string(plugin.join("Cargo.toml")).unwrap();
+    let path = Path::new(wasm["wasm_path"].as_str().unwrap());
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+}
+
 /// Runs a program of `vector-config` over these events; the fields of `times` are times when it sees them.
 fn run_vrl(python: &Path, program: &Path, times: &str, events: &[Value]) -> Vec<Value> {
     let mut child = Command::new(python)
