@@ -29,8 +29,11 @@ const CURSORS_EVERY: Duration = Duration::from_secs(1);
 
 /// How often is looked whether verdicts have come that a batch waits for.
 const LOOK: Duration = Duration::from_millis(5);
-/// Batches that may wait for verdicts; at the bound the first goes on without.
-const MAX_WAITING: usize = 16;
+/// Bytes and events of the batches that may wait for verdicts; at the bound the first goes on without.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+const MAX_WAITING_EVENTS: usize = 16_384;
+/// Emptied batches that are kept for the next lines.
+const SPARE: usize = 4;
 
 /// While messages wait, open events are given so many times their waiting time more.
 const BEHIND_FACTOR: u64 = 9;
@@ -81,7 +84,9 @@ pub struct Worker {
     sieve: Option<LateSieve>,
     /// Batches with events whose templates are being judged, and those behind them, in order.
     waiting: VecDeque<Waiting>,
-    /// How long they may.
+    /// Emptied batches.
+    spare: Vec<Batch>,
+    /// How long a batch may wait.
     patience: Duration,
     late: IntCounter,
     metrics: Arc<Metrics>,
@@ -133,6 +138,7 @@ impl Worker {
             ends,
             sieve,
             waiting: VecDeque::new(),
+            spare: Vec::new(),
             patience,
             late,
             metrics,
@@ -288,11 +294,13 @@ impl Worker {
                 .ask(&self.batch, &mut |question| sieve.handle.ask(question)),
             _ => 0,
         };
+        self.spare.extend(self.ends.used.try_iter());
+        // After many have waited, their memory is not kept.
+        self.spare.truncate(SPARE);
         let mut next = self
-            .ends
-            .used
-            .try_recv()
-            .unwrap_or_else(|_| Batch::new(self.flow.labels()));
+            .spare
+            .pop()
+            .unwrap_or_else(|| Batch::new(self.flow.labels()));
         next.labels = self.flow.labels();
         let full = std::mem::replace(&mut self.batch, next);
         if open == 0 && self.waiting.is_empty() {
@@ -303,10 +311,16 @@ impl Worker {
             open,
             until: Instant::now() + self.patience,
         });
-        while self.waiting.len() > MAX_WAITING {
+        while self.waits_too_much() {
             self.release()?;
         }
         Ok(())
+    }
+
+    fn waits_too_much(&self) -> bool {
+        let batches = || self.waiting.iter().map(|waiting| &waiting.batch);
+        batches().map(Batch::bytes_len).sum::<usize>() > MAX_WAITING_BYTES
+            || batches().map(|batch| batch.events.len()).sum::<usize>() > MAX_WAITING_EVENTS
     }
 
     /// Takes up the verdicts that have come, and lets the batches go that need to wait no longer.
