@@ -42,8 +42,12 @@ impl Known {
 
     /// The cursor of a file that the source has found again.
     pub(super) fn file(&mut self, known: &Identity) -> Option<Cursor> {
-        let id =
-            self.find(|cursor| matches!(&cursor.place, Place::File { file, .. } if file == known))?;
+        // A file that was emptied and begins as before has had several streams: the one that goes on is the one.
+        let fits =
+            |cursor: &Cursor| matches!(&cursor.place, Place::File { file, .. } if file == known);
+        let id = self
+            .find(|cursor| fits(cursor) && cursor.ended.is_none())
+            .or_else(|| self.find(fits))?;
         self.cursors.remove(&id)
     }
 

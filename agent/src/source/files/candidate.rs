@@ -2,11 +2,14 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::life::{Life, Node, node, open_regular, read_at};
-use super::packed::{self, After, Skipped, Unpacking, is_gzip};
-use super::{Marker, Resume};
+use super::life::{Life, Node, is_gone, node, open_regular, read_at};
+use super::moment::moment;
+use super::names::added;
+use super::packed::{self, After, Skipped, Unpacking, is_gzip, packed_name};
+use super::{Identity, Marker, Resume};
 
 pub(super) struct Candidate {
     pub(super) path: PathBuf,
@@ -20,6 +23,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Opens a plain or compressed file; `None` for what holds no text.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        moment();
         let path = path.to_owned();
         if is_gzip(&path) {
             return Ok(packed::peek(&path)?.map(|peek| Self {
@@ -41,6 +45,29 @@ impl Candidate {
             file,
             packed: None,
         }))
+    }
+
+    /// [`open`](Self::open); where a plain file is gone, the one that gzip has made of it meanwhile. `None` also where neither
+    /// can be read.
+    pub(super) fn open_or_packed(path: &Path) -> Option<Self> {
+        match Self::open(path) {
+            Err(error) if is_gone(&error) && !is_gzip(path) => {
+                Self::open(&packed_name(path)).ok().flatten()
+            }
+            opened => opened.ok().flatten(),
+        }
+    }
+
+    /// Whether rotation has made its name of that of `log`.
+    pub(super) fn is_made_of(&self, log: &Path) -> bool {
+        let name = |path: &Path| {
+            let name = path.file_name()?.to_str()?;
+            Some(name.to_owned())
+        };
+        self.path.parent() == log.parent()
+            && name(log)
+                .zip(name(&self.path))
+                .is_some_and(|(base, name)| added(&base, &name).is_some())
     }
 
     pub(super) fn node(&self) -> Node {
@@ -92,6 +119,26 @@ impl Candidate {
         let telling = usize::from(marker.length) == Marker::MAX
             || marker.length > 0 && (self.ends_at(resume.offset) || related && !resume.finished);
         Ok(telling && self.holds(resume)?)
+    }
+
+    /// Whether this file begins with all that the other one, an uncompressed one, holds: the other one is a copy of it, which
+    /// is emptied next.
+    pub(super) fn begins_with(&self, copy: &Self) -> io::Result<bool> {
+        let length = copy.metadata.len();
+        if copy.is_packed() || self.is_packed() || copy.head.is_empty() {
+            return Ok(false);
+        }
+        let before = length.saturating_sub(Marker::SEAM as u64);
+        let tail = read_at(&copy.file, before, (length - before) as usize)?;
+        let file = Identity {
+            device: copy.metadata.dev(),
+            inode: copy.metadata.ino(),
+            marker: Marker::of(&copy.head),
+        };
+        self.holds(&Resume {
+            seam: Some(Marker::before(&tail)),
+            ..Resume::new(file, length)
+        })
     }
 
     /// The open file.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::candidate::Candidate;
+use super::claims::{Claims, Standing};
 use super::follow::Follower;
 use super::life::Leaving;
 use super::names::added;
@@ -20,26 +21,12 @@ impl Follower {
         if self.by_node.contains_key(&candidate.node()) {
             return Ok(true);
         }
-        let mut position = None;
-        for at in self.book.of_content(&candidate.head) {
-            let kept = self.book.get(at);
-            match candidate.is_copy_of(&kept.resume, false) {
-                Ok(true) if kept.taken || kept.resume.finished => return Ok(true),
-                Ok(true) => position = Some(at),
-                Ok(false) => {}
-                // It is still being written.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        for life in self.lives.values() {
-            match candidate.is_copy_of(&life.position(false), false) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
+        let position = match self.standing(&candidate, &Claims::new(), |_| false)? {
+            Standing::At(at) => Some(at),
+            Standing::New => None,
+            Standing::Copy => return Ok(true),
+            Standing::Unsure => return Ok(false),
+        };
         let length = u64::from(candidate.packed.unwrap_or_default());
         let mut life = candidate.into_life(path.to_owned())?;
         if let Some(at) = position {
@@ -61,16 +48,6 @@ impl Follower {
         let id = self.enter(life);
         self.leave(id, true);
         Ok(true)
-    }
-
-    /// Whether a compressed file holds what is read, or was read, from the file that it was made of.
-    pub(super) fn is_read_text(&self, candidate: &Candidate) -> bool {
-        self.is_known(candidate, false)
-            || self.lives.values().any(|life| {
-                candidate
-                    .is_copy_of(&life.position(false), true)
-                    .unwrap_or(true)
-            })
     }
 
     /// Whether a file that has appeared is what a rotation by copying has made of one that is followed: its original has its

@@ -66,7 +66,7 @@ impl Follower {
             .into_iter()
             .rev()
             .filter(|sibling| !self.by_node.contains_key(&sibling.node))
-            .filter_map(|sibling| Candidate::open(&sibling.path).ok().flatten())
+            .filter_map(|sibling| Candidate::open_or_packed(&sibling.path))
             .find(|copy| {
                 // What was there before began as this one did, perhaps, but is no copy of it.
                 let is_new = copy

@@ -42,6 +42,8 @@ pub(super) struct Follower {
     pub(super) backlog: VecDeque<(SourceId, u64)>,
     /// Compressed files that were looked into, and what they looked like.
     pub(super) packed_seen: HashMap<PathBuf, (Node, u64)>,
+    /// What was known from before has been found, or is nowhere: the start is over.
+    pub(super) settled: bool,
     /// How many walks were made.
     pub(super) walks: u64,
     /// Paths about which something was told, so that it is told once.
@@ -87,6 +89,7 @@ impl Follower {
             book: Book::new(resume),
             backlog: VecDeque::new(),
             packed_seen: HashMap::new(),
+            settled: false,
             walks: 0,
             told: HashSet::new(),
             left_out: HashMap::new(),

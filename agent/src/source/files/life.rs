@@ -24,6 +24,7 @@ use rustix::io::Errno;
 use logline::decode::Wrapper;
 
 use super::candidate::Candidate;
+use super::moment::moment;
 use super::packed::{After, Skipped, Unpacking, is_gzip, peek};
 use super::{Closed, Identity, Marker, Origin, Resume, SourceId, Start};
 
@@ -438,6 +439,7 @@ impl Life {
 
 /// Opens a regular file for reading, never waiting for the writer of a FIFO; `None` for anything else.
 pub(super) fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    moment();
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)

@@ -2,11 +2,13 @@
 
 mod book;
 mod candidate;
+mod claims;
 mod compressed;
 mod descriptors;
 mod ends;
 mod follow;
 mod life;
+mod moment;
 mod names;
 mod packed;
 mod pattern;

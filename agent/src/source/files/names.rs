@@ -63,9 +63,11 @@ pub(super) fn sort_oldest_first<T>(files: &mut [T], rotated: impl Fn(&T) -> &Rot
     }
 }
 
-/// Whether the file is one that may hold a rotated log's text: plain, or compressed in the way that is understood.
+/// Whether the file is one that may hold a rotated log's text: plain, or compressed in the way that is understood. A kubelet
+/// writes a compressed file as `.tmp` first.
 pub(super) fn is_text(path: &Path) -> bool {
-    is_gzip(path) || !is_compressed(path)
+    is_gzip(path)
+        || !is_compressed(path) && path.extension().is_none_or(|extension| extension != "tmp")
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::candidate::Candidate;
+use super::claims::{Claims, Standing};
 use super::follow::Follower;
 use super::life::{Leaving, Node, is_gone, node};
+use super::moment::moment;
 use super::names::{Rotated, added, is_text, sort_oldest_first};
+use super::packed::{is_gzip, packed_name};
 use super::{Closed, Message, Resume, SourceId};
 use crate::source::origin;
 
@@ -34,13 +37,23 @@ pub(super) struct Sibling {
     rotated: Rotated,
 }
 
+/// What was found out about the positions from before.
+#[derive(Default)]
+pub(super) struct TakenUp {
+    /// By the path of the log, the stream that the file which is there now goes on from.
+    pub(super) ends: HashMap<PathBuf, SourceId>,
+    /// Positions whose files are where they were: they are to be opened with everything else that the walk has found.
+    in_place: Vec<usize>,
+    /// Positions whose files are nowhere.
+    nowhere: Vec<usize>,
+}
+
 impl Follower {
-    /// Takes up every position whose file is no longer where it was. Returns, by the path of the log, the stream that the
-    /// file which is there now goes on from.
-    pub(super) fn take_up(&mut self, seen: &Seen<'_>) -> HashMap<PathBuf, SourceId> {
-        let mut ends = HashMap::new();
+    /// Takes up every position whose file is no longer where it was.
+    pub(super) fn take_up(&mut self, seen: &Seen<'_>) -> TakenUp {
+        let mut taken = TakenUp::default();
         if self.book.left().next().is_none() {
-            return ends;
+            return taken;
         }
         let real = |path: &Path| std::fs::canonicalize(path).ok();
         let matched: HashMap<PathBuf, Node> = seen
@@ -60,205 +73,197 @@ impl Follower {
         // By the path where they were, in any order that is always the same.
         let mut logs: HashMap<PathBuf, Vec<usize>> = HashMap::new();
         for (at, resume) in self.book.left().filter(|(_, resume)| !resume.finished) {
-            let path = claims.get(&at);
+            let path = claims.get(&at).map(|claim| claim.path.clone());
             let name = Path::new(&resume.name);
-            let is_matched = path.is_some_and(|path| matched.contains_key(path));
+            let is_matched = path.as_ref().is_some_and(|path| matched.contains_key(path));
             if resume.name.is_empty() {
                 // Where it was is not known: the name of what it is now has to do.
-                let path = path.filter(|_| !is_matched);
-                logs.extend(path.map(|path| (path.clone(), vec![at])));
-            } else if !(is_matched && path.is_some_and(|path| path == name)) {
+                logs.extend(path.filter(|_| !is_matched).map(|path| (path, vec![at])));
+            } else if is_matched && path.is_some_and(|path| path == name) {
+                taken.in_place.push(at);
+            } else {
                 // Not where it was; or there, but what led there leads elsewhere.
                 logs.entry(name.to_owned()).or_default().push(at);
             }
         }
+        self.add_ended(&mut logs);
         logs.retain(|log, _| !self.config.patterns.excludes(log));
         let mut logs: Vec<_> = logs.into_iter().collect();
         logs.sort();
         for (log, entries) in logs {
-            let chain = self.chain(&log, &entries, &claims, &mut directories);
+            let chain = self.chain(&log, &entries, &mut claims, &mut directories);
             let mut last = None;
-            for (path, at) in chain {
-                let is_matched = matched.contains_key(&path);
-                last = self.open_member(&log, &path, at, last, is_matched).or(last);
+            for (candidate, at) in chain {
+                let is_matched = matched.contains_key(&candidate.path);
+                last = self
+                    .open_member(&log, candidate, at, last, is_matched)
+                    .or(last);
             }
-            ends.extend(last.map(|last| (log, last)));
+            taken.ends.extend(last.map(|last| (log, last)));
         }
-        // Whoever held something of these back waits for no more.
-        let left: Vec<Resume> = self
+        let nowhere = self.book.left().filter(|(at, resume)| {
+            !resume.finished && !claims.contains_key(at) && !is_unreadable(resume)
+        });
+        taken.nowhere = nowhere.map(|(at, _)| at).collect();
+        taken
+    }
+
+    /// Logs of which all that is known was read to its end: what was written and rotated since is new.
+    fn add_ended(&self, logs: &mut HashMap<PathBuf, Vec<usize>>) {
+        let open: HashSet<&str> = self
             .book
             .left()
-            .filter(|(at, resume)| {
-                !resume.finished && !claims.contains_key(at) && !is_unreadable(resume)
-            })
-            .map(|(_, resume)| resume.clone())
+            .filter(|(_, resume)| !resume.finished)
+            .map(|(_, resume)| resume.name.as_str())
             .collect();
-        for resume in left {
-            self.vanished(&resume);
-        }
-        ends
-    }
-
-    /// Files that have the device and inode of a position, and its content.
-    fn claim_by_node(
-        &self,
-        seen: &Seen<'_>,
-        matched: &HashMap<PathBuf, Node>,
-    ) -> HashMap<usize, PathBuf> {
-        let mut claims = HashMap::new();
-        let mut looked_at = HashSet::new();
-        let names = matched.keys().chain(seen.wanted).map(PathBuf::as_path);
-        let own = self.book.left().map(|(_, resume)| Path::new(&resume.name));
-        for path in names.chain(own) {
-            let Ok(metadata) = std::fs::metadata(path) else {
-                continue;
-            };
-            let node = node(&metadata);
-            if self.book.of_node(node).is_empty() || !looked_at.insert(node) {
-                continue;
-            }
-            if let Ok(Some(candidate)) = Candidate::open(path)
-                && let Some(at) = self.position_of(&candidate)
-            {
-                claims.insert(at, path.to_owned());
-            }
-        }
-        claims
-    }
-
-    /// The position that was kept for this very file.
-    pub(super) fn position_of(&self, candidate: &Candidate) -> Option<usize> {
-        let holds = |at: &&usize| {
-            let kept = self.book.get(**at);
-            let resume = &kept.resume;
-            // Of one that has ended the seam says nothing more.
-            let is_whole = resume.finished
-                && candidate.ends_at(resume.offset)
-                && resume.file.marker.fits(&candidate.head);
-            !kept.taken && (is_whole || candidate.holds(resume).unwrap_or(false))
-        };
-        let places = self.book.of_node(candidate.node()).iter().filter(holds);
-        places
-            .max_by_key(|at| {
-                let resume = &self.book.get(**at).resume;
-                (resume.file.marker.length, resume.offset)
-            })
-            .copied()
-    }
-
-    /// Copies and compressed files beside the path where a position's file was.
-    fn claim_by_name(&self, directories: &mut Directories, claims: &mut HashMap<usize, PathBuf>) {
-        let mut claimed: HashSet<PathBuf> = claims.values().cloned().collect();
-        for (at, resume) in self.book.left() {
-            if claims.contains_key(&at) || resume.finished {
-                continue;
-            }
-            // The newest first: short texts are alike.
-            for sibling in siblings(Path::new(&resume.name), directories).iter().rev() {
-                if claimed.contains(&sibling.path) {
-                    continue;
-                }
-                if let Ok(Some(candidate)) = Candidate::open(&sibling.path)
-                    && candidate.is_copy_of(resume, true).unwrap_or(false)
-                {
-                    claimed.insert(sibling.path.clone());
-                    claims.insert(at, sibling.path.clone());
-                    break;
-                }
+        for (at, resume) in self.book.left().filter(|(_, resume)| resume.finished) {
+            if !resume.name.is_empty() && !open.contains(resume.name.as_str()) {
+                logs.entry(PathBuf::from(&resume.name))
+                    .or_default()
+                    .push(at);
             }
         }
     }
 
-    /// The files to be read before the one at `log`, the oldest first, with the positions at which they go on.
+    /// After the files that the walk has found were opened: whether all is where it was found. If not, names have changed
+    /// meanwhile, and it is to be looked for once more.
+    pub(super) fn is_settled(&self, taken: &TakenUp) -> bool {
+        taken.in_place.iter().all(|at| self.book.get(*at).taken)
+    }
+
+    /// Tells of the positions that were not found. Whoever held something of these back waits for no more.
+    pub(super) fn tell_vanished(&mut self, taken: &TakenUp) {
+        for at in &taken.nowhere {
+            let kept = self.book.get(*at);
+            if !kept.taken {
+                let resume = kept.resume.clone();
+                self.vanished(&resume);
+            }
+        }
+    }
+
+    /// The files to be read before the one at `log`, the oldest first, with the positions at which they go on. They are open
+    /// from here on, whatever becomes of their names.
     fn chain(
         &self,
         log: &Path,
         entries: &[usize],
-        claims: &HashMap<usize, PathBuf>,
+        claims: &mut Claims,
         directories: &mut Directories,
-    ) -> Vec<(PathBuf, Option<usize>)> {
-        let by_path: HashMap<&Path, usize> = entries
+    ) -> Vec<(Candidate, Option<usize>)> {
+        let by_path: HashMap<PathBuf, usize> = entries
             .iter()
-            .filter_map(|at| Some((claims.get(at)?.as_path(), *at)))
+            .filter_map(|at| Some((claims.get(at)?.path.clone(), *at)))
             .collect();
-        let others: HashSet<&Path> = claims
+        let others: HashSet<PathBuf> = claims
             .iter()
             .filter(|(at, _)| !entries.contains(at))
-            .map(|(_, path)| path.as_path())
+            .map(|(_, claim)| claim.path.clone())
             .collect();
         let siblings = siblings(log, directories);
         let in_place = |path: &Path| siblings.iter().any(|sibling| sibling.path == path);
-        let mut chain: Vec<(PathBuf, Option<usize>)> = by_path
-            .iter()
-            .filter(|(path, _)| !in_place(path))
-            .map(|(path, at)| ((*path).to_owned(), Some(*at)))
+        let mut elsewhere: Vec<_> = by_path.iter().filter(|(path, _)| !in_place(path)).collect();
+        elsewhere.sort();
+        let mut chain: Vec<(Candidate, Option<usize>)> = elsewhere
+            .into_iter()
+            .filter_map(|(_, at)| Some((self.open_claimed(*at, claims)?, Some(*at))))
             .collect();
-        chain.sort();
-        let kept_at = entries
-            .iter()
-            .filter_map(|at| self.book.get(*at).resume.at)
-            .min();
-        let first = siblings
-            .iter()
-            .position(|sibling| by_path.contains_key(sibling.path.as_path()))
-            .or_else(|| {
-                let kept_at = kept_at?;
-                siblings
-                    .iter()
-                    .position(|sibling| sibling.rotated.modified > kept_at)
-            });
-        for sibling in first.map_or(&[][..], |first| &siblings[first..]) {
+        // Copied, and not emptied yet: if that comes before it is read, the copy is found then.
+        let is_copied_now = |copy: &Candidate| {
+            let at_log = Candidate::open(log).ok().flatten();
+            at_log
+                .is_some_and(|it| it.node() != copy.node() && it.begins_with(copy).unwrap_or(false))
+        };
+        for sibling in &siblings[self.first_unread(&siblings, entries, &by_path)..] {
             let path = sibling.path.as_path();
             if let Some(at) = by_path.get(path) {
-                chain.push((path.to_owned(), Some(*at)));
+                chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
                 continue;
             }
             let plain = path.with_extension("");
-            let being_packed = path != plain && super::packed::is_gzip(path) && in_place(&plain);
-            if !being_packed
-                && !others.contains(path)
-                && !self.by_node.contains_key(&sibling.node)
-                && !self.is_known_text(path)
-            {
-                chain.push((path.to_owned(), None));
+            let being_packed = path != plain && is_gzip(path) && in_place(&plain);
+            if being_packed || others.contains(path) || self.by_node.contains_key(&sibling.node) {
+                continue;
+            }
+            // What cannot be read is left to whoever may read it.
+            let Some(candidate) = Candidate::open_or_packed(path) else {
+                continue;
+            };
+            let node = candidate.node();
+            if self.by_node.contains_key(&node) || chain.iter().any(|(it, _)| it.node() == node) {
+                continue;
+            }
+            let standing = match self.position_of(&candidate) {
+                Some(at) if self.book.get(at).resume.finished => Standing::Copy,
+                // Renamed since it was found elsewhere.
+                Some(at) => Standing::At(at),
+                None => self
+                    .standing(&candidate, claims, |_| false)
+                    .unwrap_or(Standing::Copy),
+            };
+            match standing {
+                Standing::At(at) if chain.iter().all(|(_, taken)| *taken != Some(at)) => {
+                    chain.push((candidate, Some(at)));
+                }
+                Standing::New if !is_copied_now(&candidate) => chain.push((candidate, None)),
+                Standing::New | Standing::At(_) | Standing::Copy | Standing::Unsure => {}
             }
         }
         chain
     }
 
-    /// Whether the file's text was read to its end before.
-    fn is_known_text(&self, path: &Path) -> bool {
-        let Ok(Some(candidate)) = Candidate::open(path) else {
-            // What cannot be read is left to whoever may read it.
-            return true;
+    /// Which of the files beside a log is the first one that was not read to its end: the one with the oldest of these
+    /// positions; where none is left, what comes after the newest text that is known; else what was written since.
+    fn first_unread(
+        &self,
+        siblings: &[Sibling],
+        entries: &[usize],
+        by_path: &HashMap<PathBuf, usize>,
+    ) -> usize {
+        let is_claimed = |sibling: &Sibling| by_path.contains_key(&sibling.path);
+        if let Some(first) = siblings.iter().position(is_claimed) {
+            return first;
+        }
+        let ended = |at: &&usize| self.book.get(**at).resume.finished;
+        if entries.iter().all(|at| ended(&at)) {
+            let is_known = |sibling: &Sibling| {
+                Candidate::open_or_packed(&sibling.path)
+                    .is_some_and(|candidate| self.is_known(&candidate))
+            };
+            if let Some(newest) = siblings.iter().rposition(is_known) {
+                return newest + 1;
+            }
+        }
+        let kept_at = |at: &usize| self.book.get(*at).resume.at;
+        let kept_at = if entries.iter().all(|at| ended(&at)) {
+            entries.iter().filter_map(kept_at).max()
+        } else {
+            entries.iter().filter_map(kept_at).min()
         };
-        self.is_known(&candidate, true)
-    }
-
-    pub(super) fn is_known(&self, candidate: &Candidate, finished_only: bool) -> bool {
-        self.book.of_content(&candidate.head).into_iter().any(|at| {
-            let kept = self.book.get(at);
-            (kept.resume.finished || !finished_only && kept.taken)
-                && candidate.is_copy_of(&kept.resume, false).unwrap_or(false)
-        })
+        kept_at
+            .and_then(|kept_at| {
+                siblings
+                    .iter()
+                    .position(|sibling| sibling.rotated.modified > kept_at)
+            })
+            .unwrap_or(siblings.len())
     }
 
     /// Begins to read a rotated file of `log`, at a position from before or else at its start.
     fn open_member(
         &mut self,
         log: &Path,
-        path: &Path,
+        candidate: Candidate,
         at: Option<usize>,
         follows: Option<SourceId>,
         is_matched: bool,
     ) -> Option<SourceId> {
         self.make_room();
-        let candidate = Candidate::open(path).ok().flatten()?;
         if self.by_node.contains_key(&candidate.node()) {
             return None;
         }
-        let found = if is_matched { path } else { log };
-        let mut life = candidate.into_life(found.to_owned()).ok()?;
+        let found = if is_matched { &candidate.path } else { log }.to_owned();
+        let mut life = candidate.into_life(found).ok()?;
         if let Some(at) = at {
             let resume = self.book.get(at).resume.clone();
             life.take_up(&resume).ok()?;
@@ -335,17 +340,35 @@ pub(super) fn siblings(log: &Path, directories: &mut Directories) -> Vec<Sibling
         Some((stem, _)) if !stem.is_empty() => stem,
         _ => base,
     };
+    let is_listed = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| {
+            names
+                .binary_search_by(|known| known.as_str().cmp(name))
+                .is_ok()
+        })
+    };
     let from = names.partition_point(|name| name.as_str() < stem);
     let mut siblings: Vec<Sibling> = names[from..]
         .iter()
         .take_while(|name| name.starts_with(stem))
         .filter_map(|name| {
             let added = added(base, name)?;
-            let path = directory.join(name);
+            let mut path = directory.join(name);
             if name == base || !is_text(&path) {
                 return None;
             }
-            let metadata = std::fs::symlink_metadata(&path).ok()?;
+            moment();
+            let mut metadata = std::fs::symlink_metadata(&path);
+            if !is_gzip(&path) && metadata.as_ref().is_err_and(is_gone) {
+                // Compressed since the names were read, when there may have been no other one yet.
+                path = packed_name(&path);
+                if is_listed(&path) {
+                    return None;
+                }
+                metadata = std::fs::symlink_metadata(&path);
+            }
+            let metadata = metadata.ok()?;
             metadata.is_file().then(|| Sibling {
                 path,
                 node: node(&metadata),
@@ -362,6 +385,7 @@ pub(super) fn siblings(log: &Path, directories: &mut Directories) -> Vec<Sibling
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
+    moment();
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())

@@ -6,15 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::candidate::Candidate;
+use super::claims::{Claims, Standing};
 use super::follow::Follower;
 use super::life::{Life, Node, is_gone, node};
 use super::packed::is_gzip;
 use super::pattern::Part;
-use super::remains::Seen;
+use super::remains::{Seen, TakenUp};
 use super::walk::{Visitor, is_compressed, symlink_chain, walk};
 use super::watch::Watch;
 use super::{Counters, SourceId};
 use crate::source::origin;
+
+/// A start walks so often at most, when names change while it does.
+const MAX_FIRST_WALKS: u64 = 5;
 
 /// Collects what a walk meets, and puts watches before it looks.
 struct Found<'a> {
@@ -85,9 +89,31 @@ impl Visitor for Found<'_> {
 impl Follower {
     /// Walks all patterns, looks at every file, opens new ones and sends off those that are gone.
     pub(super) fn rescan(&mut self) {
+        loop {
+            self.look_around();
+            if self.settled {
+                break;
+            }
+        }
+    }
+
+    /// What an earlier walk of this start has opened already is read after what was rotated away from its name.
+    fn put_before(&mut self, ends: &HashMap<PathBuf, SourceId>) {
+        for life in self.lives.values_mut() {
+            if let Some(last) = ends.get(&life.path)
+                && life.unannounced.is_some()
+                && life.follows.is_none()
+                && life.id != *last
+            {
+                life.follows = Some(*last);
+            }
+        }
+    }
+
+    fn look_around(&mut self) {
         self.walks += 1;
         self.watch.begin_rescan();
-        let first = self.walks == 1;
+        let first = !self.settled;
         let wants = (first && !self.is_first_start).then(|| self.book.inodes());
         let mut found = Found {
             watch: &mut self.watch,
@@ -125,27 +151,32 @@ impl Follower {
 
         let mut new = self.look_at_known(&matches);
         let mut gone = self.send_off(&names, &failed);
-        let ends = if first {
+        let taken = if first {
             self.take_up(&Seen {
                 matches: &matches,
                 wanted: &wanted,
                 directories: &directories,
             })
         } else {
-            HashMap::new()
+            TakenUp::default()
         };
+        self.put_before(&taken.ends);
         let is_backlog = first && self.is_first_start && self.config.newest_first;
         if is_backlog {
             new.sort_by_key(|(_, metadata)| std::cmp::Reverse(metadata.modified().ok()));
         }
         for (path, _) in new {
             let follows = gone.remove(path);
-            if let Err(error) = self.open_new(path, follows, first, &ends)
+            if let Err(error) = self.open_new(path, follows, first, &taken.ends)
                 && !is_gone(&error)
             {
                 unreadable.push(format!("{}: {error}", path.display()));
                 self.tell_unreadable(path, &error, &told);
             }
+        }
+        self.settled |= self.is_settled(&taken) || self.walks >= MAX_FIRST_WALKS;
+        if first && self.settled {
+            self.tell_vanished(&taken);
         }
         self.packed_seen
             .retain(|path, _| packed.iter().any(|(found, _)| found == path));
@@ -291,29 +322,56 @@ impl Follower {
         }
         self.make_room();
         // What is gone again, or may not be read, is nothing that could be followed; unless it was only compressed.
-        let candidate = match Candidate::open(to) {
-            Err(error) if is_gone(&error) => {
-                let mut packed = to.as_os_str().to_owned();
-                packed.push(".gz");
-                let packed = Candidate::open(Path::new(&packed)).ok().flatten();
-                packed.filter(|candidate| !self.is_read_text(candidate))
-            }
-            opened => opened.ok().flatten(),
+        let Some(candidate) = Candidate::open_or_packed(to) else {
+            return;
         };
-        let Some(candidate) = candidate else { return };
-        if self.by_node.contains_key(&candidate.node()) {
+        let opened = candidate.node();
+        if self.by_node.contains_key(&opened) || self.left_out.values().any(|it| *it == opened) {
             return;
         }
+        let holder = std::fs::metadata(from).ok().map(|it| node(&it));
+        let had_name = |life: &Life| life.found == from && Some(life.node) != holder;
+        // Between the walk of a start and the opening of what it found, a file from before may have been renamed.
+        let position = match self.position_of(&candidate) {
+            Some(at) => Some(at),
+            None => match self.standing(&candidate, &Claims::new(), had_name) {
+                Ok(Standing::At(at)) => Some(at),
+                Ok(Standing::New) => None,
+                Ok(Standing::Copy | Standing::Unsure) | Err(_) => return,
+            },
+        };
         let Ok(mut life) = candidate.into_life(from.to_owned()) else {
             return;
         };
-        life.follows = self
+        if let Some(at) = position {
+            if life.take_up(&self.book.get(at).resume).is_err() {
+                return;
+            }
+            self.book.take(at);
+        }
+        // Who has the name now was opened too early; who had it before was renamed before.
+        let newer = self
             .lives
             .values()
-            .filter(|life| life.found == from)
-            .map(|life| life.id)
-            .max();
-        self.enter(life);
+            .filter(|life| life.found == from && life.unannounced.is_some())
+            .find(|life| Some(life.node) == holder)
+            .map(|life| (life.id, life.follows));
+        life.follows = match newer {
+            Some((_, follows)) => follows,
+            None => self
+                .lives
+                .values()
+                .filter(|life| life.found == from)
+                .map(|life| life.id)
+                .max(),
+        };
+        let id = self.enter(life);
+        if let Some((newer, _)) = newer
+            && self.lives.contains_key(&id)
+            && let Some(newer) = self.lives.get_mut(&newer)
+        {
+            newer.follows = Some(id);
+        }
     }
 
     /// Begins to follow a file that the walk has found. `ends`: see [`Follower::take_up`].

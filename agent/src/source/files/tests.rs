@@ -6,6 +6,8 @@ mod rig;
 mod backlog;
 mod compressed;
 mod crowd;
+mod interleaved;
+mod moments;
 mod remains;
 mod rotation;
 mod start;

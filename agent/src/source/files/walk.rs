@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
+use super::moment::moment;
 use super::pattern::{Include, Part, Patterns};
 
 /// `**` goes down at most so many directories.
@@ -143,6 +144,7 @@ impl Walk<'_> {
         if part.is_none() && self.visitor.wants().is_none() {
             return paths;
         }
+        moment();
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) => {
@@ -178,6 +180,7 @@ impl Walk<'_> {
         if self.patterns.excludes(path) {
             return;
         }
+        moment();
         match fs::metadata(path) {
             Ok(metadata) => self.visitor.matched(path, &metadata, self.gzip),
             Err(error) => self.tell(path, &error),

@@ -1,0 +1,205 @@
+//! One thing happens at each moment of a start in turn, between any two looks at the file system: no line comes again.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::rig::{DEADLINE, append, patterns, temp};
+use crate::shutdown::Shutdown;
+use crate::source::files::follow::Follower;
+use crate::source::files::moment::happen::at_each_moment;
+use crate::source::files::{Identity, Marker, Resume};
+use crate::source::wake::wake_on;
+use crate::source::{Counters, Message};
+
+/// What one source takes of a directory, with `happening` at the `at`th moment of its start; none where there are fewer.
+fn taken_with(
+    dir: &Path,
+    resume: Vec<Resume>,
+    at: usize,
+    happening: impl FnOnce() + 'static,
+    wanted: &str,
+) -> Option<Vec<String>> {
+    let (sender, receiver) = sync_channel(100_000);
+    let (shutdown, counters) = (Shutdown::new(), Arc::new(Counters::default()));
+    let wake = wake_on(&shutdown).unwrap();
+    let mut config = patterns(&[dir.join("*.log").display().to_string()]);
+    config.rescan = Duration::from_millis(1);
+    config.resume = resume;
+    let mut source = Follower::new(config, sender, shutdown, wake, counters);
+    let mut happening = Some(happening);
+    let (moments, is_begun) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(false)));
+    let (count, begun) = (Rc::clone(&moments), Rc::clone(&is_begun));
+    at_each_moment(Some(Box::new(move || {
+        *count.borrow_mut() += 1;
+        if *count.borrow() > at
+            && let Some(happening) = happening.take()
+        {
+            *begun.borrow_mut() = true;
+            happening();
+        }
+    })));
+    let deadline = Instant::now() + DEADLINE;
+    let mut lines = String::new();
+    let mut after = 10;
+    // The start, and what comes of it until all is there; a little longer, for what would come twice.
+    let mut is_start = true;
+    while after > 0 {
+        assert!(Instant::now() < deadline, "at moment {at}: {lines:?}");
+        assert!(source.step().is_ok());
+        if std::mem::take(&mut is_start) && !*is_begun.borrow() {
+            at_each_moment(None);
+            return None;
+        }
+        for message in receiver.try_iter() {
+            if let Message::Bytes { bytes, .. } = message {
+                lines.push_str(&String::from_utf8(bytes).unwrap());
+            }
+        }
+        after -= u32::from(wanted.lines().all(|line| lines.contains(line)));
+    }
+    at_each_moment(None);
+    let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+    lines.sort();
+    Some(lines)
+}
+
+/// Lets `happening` happen at every moment of a start, one after the other.
+fn at_every_moment(
+    wanted: &str,
+    prepare: impl Fn(&Path) -> Vec<Resume>,
+    happening: impl Fn(&Path) + Clone + 'static,
+) {
+    let mut expected: Vec<&str> = wanted.lines().collect();
+    expected.sort_unstable();
+    for at in 0.. {
+        let dir = temp();
+        let resume = prepare(dir.path());
+        let (happening, place) = (happening.clone(), dir.path().to_owned());
+        let Some(lines) = taken_with(dir.path(), resume, at, move || happening(&place), wanted)
+        else {
+            assert!(at > 5, "a start has more moments than {at}");
+            break;
+        };
+        assert_eq!(lines, expected, "at moment {at}");
+    }
+}
+
+/// The position of a file of which so many bytes were read.
+fn read_to(path: &Path, offset: usize) -> Resume {
+    let bytes = fs::read(path).unwrap();
+    let metadata = fs::metadata(path).unwrap();
+    let file = Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        marker: Marker::of(&bytes[..offset]),
+    };
+    Resume {
+        seam: Some(Marker::before(&bytes[..offset])),
+        name: path.with_file_name("0.log").display().to_string(),
+        at: Some(SystemTime::now()),
+        ..Resume::new(file, offset as u64)
+    }
+}
+
+fn pack(path: &Path) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&fs::read(path).unwrap()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Texts with a marker of full length, and with a short one.
+fn first_lines() -> [String; 2] {
+    ["first\n".to_owned(), format!("first {}\n", "x".repeat(400))]
+}
+
+#[test]
+fn a_file_renamed_between_the_walk_of_a_start_and_its_opening_is_not_read_again() {
+    for first in first_lines() {
+        at_every_moment(
+            "second\nthird\n",
+            |dir| {
+                let log = dir.join("0.log");
+                append(&log, &first);
+                let resume = read_to(&log, first.len());
+                append(&log, "second\n");
+                vec![resume]
+            },
+            |dir| {
+                fs::rename(dir.join("0.log"), dir.join("0.log.20260102-000001")).unwrap();
+                append(&dir.join("0.log"), "third\n");
+            },
+        );
+    }
+}
+
+#[test]
+fn a_file_whose_compression_ends_during_a_start_is_not_read_again() {
+    for (first, is_known) in first_lines()
+        .into_iter()
+        .zip([true, true])
+        .chain([(first_lines()[1].clone(), false)])
+    {
+        let wanted = if is_known {
+            "second\nthird\n".to_owned()
+        } else {
+            format!("{first}second\nthird\n")
+        };
+        at_every_moment(
+            &wanted,
+            |dir| {
+                let (log, aside) = (dir.join("0.log"), dir.join("0.log.20260102-000002"));
+                append(&aside, &first);
+                let resume = if is_known {
+                    read_to(&aside, first.len())
+                } else {
+                    let before = dir.join("0.log.20260102-000001");
+                    append(&before, "zeroth\n");
+                    read_to(&before, 7)
+                };
+                append(&aside, "second\n");
+                append(&log, "third\n");
+                let packed = pack(&aside);
+                append(
+                    &aside.with_added_extension("gz"),
+                    &packed[..packed.len() / 2],
+                );
+                vec![resume]
+            },
+            |dir| {
+                let aside = dir.join("0.log.20260102-000002");
+                fs::write(aside.with_added_extension("gz"), pack(&aside)).unwrap();
+                fs::remove_file(aside).unwrap();
+            },
+        );
+    }
+}
+
+#[test]
+fn a_copy_whose_original_is_emptied_during_a_start_is_not_read_again() {
+    for first in first_lines() {
+        at_every_moment(
+            "second\nthird\n",
+            |dir| {
+                let log = dir.join("0.log");
+                append(&log, &first);
+                let resume = read_to(&log, first.len());
+                append(&log, "second\n");
+                fs::copy(&log, dir.join("0.log.20260102-000001")).unwrap();
+                vec![resume]
+            },
+            |dir| {
+                fs::write(dir.join("0.log"), "third\n").unwrap();
+            },
+        );
+    }
+}
