@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -282,4 +283,52 @@ fn the_image_needs_no_rights_and_loses_nothing() {
     assert!(logs.contains("demonstration stream"), "{logs}");
     engine.docker(&["stop", "alone"]);
     assert_eq!(inspect("alone", "{{.State.ExitCode}}"), "0");
+
+    // As the DaemonSet runs it: root without any capability may read what the runtime has written for root alone.
+    let pods = dir.path().join("pods");
+    let pod = pods.join("shop_cart-7d9_0b9d/web");
+    let config = dir.path().join("logsieve.yaml");
+    let shipped = fs::read_to_string(repo().join("deploy/kubernetes/base/logsieve.yaml")).unwrap();
+    fs::create_dir_all(&pod).unwrap();
+    fs::create_dir(dir.path().join("state")).unwrap();
+    fs::write(
+        pod.join("0.log"),
+        "2026-03-01T10:00:00Z stderr F panic: out of range\n",
+    )
+    .unwrap();
+    fs::set_permissions(pod.join("0.log"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::write(
+        &config,
+        shipped.replace("stdout: {enabled: false}", "stdout: {format: json}"),
+    )
+    .unwrap();
+    let mounts = [
+        format!("{}:/var/log/pods:ro", pods.display()),
+        format!("{}:/var/lib/logsieve", dir.path().join("state").display()),
+        format!("{}:{CONFIG}:ro", config.display()),
+    ];
+    let mut args = careful.to_vec();
+    args.extend([
+        "--name",
+        "node",
+        "--user",
+        "0:0",
+        "-e",
+        "LOGSIEVE_HOST=node-8",
+    ]);
+    args.extend(mounts.iter().flat_map(|mount| ["-v", mount.as_str()]));
+    args.push(BUILT);
+    engine.docker(&args);
+    let event = until(
+        "the pod's line",
+        || self::events(&engine, "node").pop(),
+        || engine.docker(&["logs", "node"]),
+    );
+    assert_eq!(
+        (&event["category"], &event["k8s"]["pod"]),
+        (&"crash".into(), &"cart-7d9".into())
+    );
+    assert_eq!(event["k8s"]["node"], "node-8", "{event}");
+    engine.docker(&["stop", "node"]);
+    assert_eq!(inspect("node", "{{.State.ExitCode}}"), "0");
 }
