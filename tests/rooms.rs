@@ -25,6 +25,7 @@ const AGENT: &[(&str, &[&str])] = &[
     (
         "http",
         &[
+            "classify",
             "config",
             "escape",
             "flow",
@@ -33,9 +34,11 @@ const AGENT: &[(&str, &[&str])] = &[
             "source",
             "store",
             "telemetry",
+            "ui",
             "web",
         ],
     ),
+    ("ui", &[]),
     ("classify", &["client", "config", "shutdown", "telemetry"]),
     ("flow", &["classify", "escape", "source", "telemetry"]),
     (

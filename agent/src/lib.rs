@@ -38,4 +38,5 @@ pub mod sources;
 pub mod store;
 pub mod stores;
 pub mod telemetry;
+pub mod ui;
 pub mod web;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,6 +13,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::problem::Problem;
 use crate::store::{Audit, Reader};
+use crate::ui;
 
 /// That it runs.
 #[derive(Serialize, ToSchema)]
@@ -23,15 +26,24 @@ pub(super) struct Root {
     version: &'static str,
 }
 
-/// That the agent runs.
-#[utoipa::path(get, path = "/", tag = "agent", responses((status = 200, body = Root)))]
-pub(super) async fn root(State(api): State<Api>) -> Json<Root> {
+/// The page for a browser; for programs, that the agent runs.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "agent",
+    responses((status = 200, content((Root = "application/json"), (String = "text/html"))))
+)]
+pub(super) async fn root(State(api): State<Api>, asked: HeaderMap) -> Response {
+    if ui::is_wanted(&asked) {
+        return ui::page(&asked);
+    }
     let report = api.health().report();
-    Json(Root {
+    let root = Json(Root {
         message: "logsieve is running",
         status: word(report.status),
         version: report.version,
-    })
+    });
+    ([(header::VARY, "accept")], root).into_response()
 }
 
 /// The state of the agent and its parts.

@@ -13,7 +13,7 @@ use super::extract::Name;
 use super::problem::Problem;
 use super::which::{Which, id_of, is_id};
 use crate::flow::StreamInfo;
-use crate::source::docker;
+use crate::source::{Origin, docker};
 
 /// A container, or another source of lines. Never holds environment variables.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -131,14 +131,9 @@ fn of(stream: &StreamInfo, engine_answers: bool) -> ContainerInfo {
         Some(_) => "unknown",
         None => origin.kind.as_str(),
     };
-    let name = match (&origin.container, &origin.k8s) {
-        (Some(container), _) if !container.name.is_empty() => &container.name,
-        (_, Some(k8s)) => &k8s.container,
-        _ => &origin.name,
-    };
     ContainerInfo {
         id: id_of(origin).to_owned(),
-        name: name.clone(),
+        name: name_of(origin).to_owned(),
         image: origin
             .container
             .as_ref()
@@ -150,6 +145,15 @@ fn of(stream: &StreamInfo, engine_answers: bool) -> ContainerInfo {
         ports: Vec::new(),
         source: Some(origin.kind.as_str()),
         k8s: pod(stream),
+    }
+}
+
+/// What people call it: the container's name, else the source's own.
+pub(super) fn name_of(origin: &Origin) -> &str {
+    match (&origin.container, &origin.k8s) {
+        (Some(container), _) if !container.name.is_empty() => &container.name,
+        (_, Some(k8s)) => &k8s.container,
+        _ => &origin.name,
     }
 }
 

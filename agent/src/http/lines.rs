@@ -29,6 +29,15 @@ impl Lines {
 
     /// Appends the event as one JSON object: `log` and `container_id`, its sequence number, then what every output says.
     pub(super) fn object(&mut self, seq: u64, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+        self.write(Some(seq), batch, event, out);
+    }
+
+    /// The same without the sequence number, where it is not known.
+    pub(super) fn unnumbered(&mut self, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
+        self.write(None, batch, event, out);
+    }
+
+    fn write(&mut self, seq: Option<u64>, batch: &Batch, event: &Labelled, out: &mut Vec<u8>) {
         let outgoing = self.mask.apply(batch, event);
         out.extend_from_slice(b"{\"log\":\"");
         if let Some(time) = event.timestamp {
@@ -42,8 +51,11 @@ impl Lines {
             stream.map_or("", |stream| id_of(&stream.origin)).as_bytes(),
             out,
         );
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "\",\"seq\":{seq},");
+        out.extend_from_slice(b"\",");
+        if let Some(seq) = seq {
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, "\"seq\":{seq},");
+        }
         self.object.clear();
         self.json.encode(&outgoing, &mut self.object);
         let object = self.object.trim_ascii_end();

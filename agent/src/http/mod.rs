@@ -11,6 +11,8 @@
 //! | [`server`], [`patient`] | connections, their bounds and their end |
 //! | [`about`] | `/`, `/health`, `/api/audit` |
 //! | [`containers`], [`logs`] | what logWise's clients ask for |
+//! | [`around`] | an event among its neighbours |
+//! | [`overview`] | what is going on, counted |
 //! | [`query`] | questions |
 //! | [`classify`], [`generate`] | what infrnce's clients ask for |
 //! | [`ports`] | what is asked of the rooms that judge, answer and write |
@@ -19,6 +21,7 @@
 //! | [`docs`] | `/docs` and `/openapi.json` |
 
 mod about;
+mod around;
 mod classify;
 mod containers;
 mod docs;
@@ -27,6 +30,7 @@ mod generate;
 mod guard;
 mod lines;
 mod logs;
+mod overview;
 mod patient;
 pub mod ports;
 mod problem;
@@ -352,6 +356,9 @@ pub fn router(api: &Api) -> Router {
         .routes(routes!(containers::one))
         .routes(routes!(logs::raw))
         .routes(routes!(logs::stats))
+        .routes(routes!(around::around))
+        .routes(routes!(overview::overview))
+        .routes(routes!(overview::categories))
         .routes(routes!(stream::ws::stream))
         .routes(routes!(stream::sse::events))
         .routes(routes!(query::query))
@@ -373,6 +380,7 @@ pub fn router(api: &Api) -> Router {
         .routes(routes!(about::root))
         .split_for_parts();
     open.merge(docs::pages(description.merge_from(root)))
+        .merge(crate::ui::files())
         .with_state(api.clone())
         .merge(guarded)
         .method_not_allowed_fallback(|| async {

@@ -17,6 +17,7 @@
 //! | [`names`] | store-wide numbers |
 //! | [`survey`] | what the blocks hold, for summaries in memory |
 //! | [`ledger`] | what became of every line |
+//! | [`tally`] | what is counted without texts |
 //! | [`tables`] | the layout |
 
 mod account;
@@ -45,6 +46,7 @@ mod segment;
 mod state;
 mod survey;
 mod tables;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -65,6 +67,7 @@ pub use open::Recovered;
 pub use options::{Options, WhenFull};
 pub use reader::{Embedded, Hit, Query, Reader};
 pub use survey::BlockPlace;
+pub use tally::{Shown, Stretch};
 
 use crate::flow::Batch;
 use crate::telemetry::{Health, Metrics};
