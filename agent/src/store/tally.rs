@@ -10,7 +10,7 @@ use super::error::Fault;
 use super::fetch::{Damage, Fetch};
 use super::reader::Reader;
 use super::tables::{BlockHead, SegmentHead};
-use crate::flow::{Labels, StreamInfo};
+use crate::flow::StreamInfo;
 
 /// Which blocks are shown, by what their heads say: events that are not wanted may be among theirs.
 #[derive(Clone, Debug, Default)]
@@ -37,12 +37,6 @@ pub struct Shown<'a> {
 }
 
 impl Reader {
-    /// The names behind the numbers of categories and rules in [`EventLabels`].
-    #[must_use]
-    pub fn label_names(&self) -> Arc<Labels> {
-        self.names().labels()
-    }
-
     /// The earliest and the latest time of an event that is stored, in nanoseconds since 1970. An event without one counts with
     /// the time when it was stored. With `template`, of the blocks alone that hold it.
     ///

@@ -61,7 +61,6 @@ pub fn page(asked: &HeaderMap) -> Response {
 }
 
 /// The files that the page loads, under `/ui/`.
-#[must_use]
 pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let one = |Path(name): Path<String>, asked: HeaderMap| async move {
         match FILES.iter().find(|(known, ..)| *known == name) {

@@ -218,7 +218,7 @@ pub(super) async fn overview(
                 to: to.map_or(last.saturating_add(1), |time| time.0),
                 parts,
             };
-            let mut counter = Counter::new(frame, which, number, reader.label_names(), &templates);
+            let mut counter = Counter::new(frame, which, number, reader.labels(), &templates);
             let stretch = Stretch {
                 from: Some(frame.before()),
                 to: Some(frame.to),
@@ -258,7 +258,7 @@ pub(super) async fn categories(
     State(api): State<Api>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<Categories>, Problem> {
-    let names = api.reader().label_names();
+    let names = api.reader().labels();
     let parts = wanted.parts;
     let Json(found) = overview(State(api), Params(wanted)).await?;
     let mut counted = found.categories;
