@@ -21,6 +21,7 @@ const AGENT: &[(&str, &[&str])] = &[
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
     ("stores", &["config", "store"]),
+    ("generate", &["classify"]),
     ("models", &["classify", "config"]),
     (
         "http",

@@ -25,6 +25,7 @@ pub mod client;
 pub mod config;
 pub mod escape;
 pub mod flow;
+pub mod generate;
 pub mod http;
 pub mod models;
 pub mod packs;
