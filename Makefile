@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plugins wasm soak fuzz bench accuracy model model-figures train
+.PHONY: help run test litellm check plugins wasm soak fuzz bench accuracy model model-figures train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ test: ## install what the tests need, then everything that must hold before a ch
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory wasm
 	@scripts/run-tests
+
+litellm: ## install the LiteLLM proxy for the tests of the LLM stage (750 MB; without it they are skipped)
+	@scripts/setup-tests litellm
 
 check: ## formatting, clippy, the documentation's own links, the training data
 	cargo fmt --all --check

@@ -1,5 +1,7 @@
 //! A language model behind the rules and the BERT: the real binary in front of a small server that answers as one, or fails.
 
+mod litellm;
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -22,6 +22,10 @@ const AGENT: &[(&str, &[&str])] = &[
     ),
     ("stores", &["config", "store"]),
     ("generate", &["classify"]),
+    (
+        "writing",
+        &["classify", "generate", "http", "store", "telemetry"],
+    ),
     ("models", &["classify", "config"]),
     (
         "http",

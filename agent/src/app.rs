@@ -33,6 +33,7 @@ use crate::sources;
 use crate::store::{self, KnownTemplate, Recovered, Store};
 use crate::stores;
 use crate::telemetry::{Health, Metrics, clock, listener};
+use crate::writing::Desk;
 
 /// Messages between the sources and the flow; their chunks are bounded, and so is this channel's memory.
 const MESSAGES: usize = 32;
@@ -148,7 +149,12 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
                 host: sink::host_name(),
                 classifier: None,
                 asker: None,
-                writer: None,
+                writer: Some(Arc::new(Desk::new(
+                    llm,
+                    store.reader(),
+                    &pack,
+                    handle.clone(),
+                ))),
                 options: options.clone(),
                 shutdown: shutdown.clone(),
             })

@@ -41,3 +41,4 @@ pub mod stores;
 pub mod telemetry;
 pub mod ui;
 pub mod web;
+pub mod writing;

@@ -8,6 +8,7 @@ mod classify;
 mod eval;
 mod explain;
 mod export;
+mod generate;
 mod healthcheck;
 mod ingest;
 mod input;
@@ -63,6 +64,8 @@ enum Command {
     Export(export::Arguments),
     /// Ask a running agent whether it is well: exit code 0 or 1
     Healthcheck(healthcheck::Arguments),
+    /// Make up lines of log, as a prompt describes them
+    Generate(generate::Arguments),
     /// Check a configuration file, or print the defaults
     Check(check::Arguments),
     /// Work on packs of rules
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Bench(arguments) => bench::run(&arguments),

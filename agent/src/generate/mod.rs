@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use logline::header;
 use logline::level::Level;
+use logline::redact::{Counts, RedactError, RedactOptions, Redactor};
 use logline::rules::Pack;
 use logline::template::{Masked, mask};
 use logline::time::{TimeContext, Timestamp};
@@ -97,19 +98,36 @@ impl Generator {
         generator
     }
 
-    /// The same with a template of a store: its text, who prints it and its category, each empty where it is not known.
-    pub fn add_template(&mut self, template: &str, logger: &str, category: &str) {
-        let parsed = header::parse(template.as_bytes(), &TimeContext::default());
-        let level = logline::level::of(&parsed, template.as_bytes()).unwrap_or_default();
-        self.add(Pattern {
-            template: template.to_owned(),
-            known: Vec::new(),
-            logger: logger.to_owned(),
-            level,
-            category: category.to_owned(),
-            words: Vec::new(),
-            about: Vec::new(),
-        });
+    /// Adds the templates of a store: text, and category where it is known. Secrets in them are masked.
+    ///
+    /// # Errors
+    /// Where the detectors of secrets cannot be built, which is a bug.
+    pub fn add_templates<'a>(
+        &mut self,
+        templates: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), RedactError> {
+        let redactor = Redactor::new(&RedactOptions::default())?;
+        let (mut clean, mut counts) = (Vec::new(), Counts::default());
+        for (template, category) in templates {
+            let found = redactor.redact(template.as_bytes(), &mut clean, &mut counts);
+            let template = if found {
+                String::from_utf8_lossy(&clean).into_owned()
+            } else {
+                template.to_owned()
+            };
+            let parsed = header::parse(template.as_bytes(), &TimeContext::default());
+            let level = logline::level::of(&parsed, template.as_bytes()).unwrap_or_default();
+            self.add(Pattern {
+                template,
+                known: Vec::new(),
+                logger: String::new(),
+                level,
+                category: category.to_owned(),
+                words: Vec::new(),
+                about: Vec::new(),
+            });
+        }
+        Ok(())
     }
 
     /// The same, and a prompt's meaning counts beside its words.
@@ -351,7 +369,7 @@ mod tests {
     fn a_prompt_gets_lines_that_are_about_it() {
         let generator = general();
         for (prompt, wanted) in [
-            ("disk full while writing a file", ["disk", "space"]),
+            ("the disk is full", ["disk", "space"]),
             ("out of memory error", ["memory", "oom"]),
             ("certificate has expired", ["certificate", "cert"]),
             ("connection refused", ["refused", "connect"]),
@@ -404,15 +422,17 @@ mod tests {
     fn templates_of_a_store_are_known_too() {
         let mut generator = Generator::default();
         assert_eq!(generator.choose("x").line(&mut Random::new(1), START), "");
-        generator.add_template(
-            "gizmo <id> turned <num> times for <*>",
-            "gizmos",
-            "application",
-        );
+        generator
+            .add_templates([
+                ("gizmo <id> turned <num> times for <*>", "application"),
+                ("sprocket with password=Sw0rdf1sh-99 is gone", ""),
+            ])
+            .unwrap();
         let line = generator.choose("a gizmo").line(&mut Random::new(1), START);
-        assert!(
-            line.contains("gizmos: gizmo ") && !line.contains('<'),
-            "{line}"
-        );
+        assert!(line.contains(" gizmo ") && !line.contains('<'), "{line}");
+        let line = generator
+            .choose("sprocket")
+            .line(&mut Random::new(1), START);
+        assert!(line.contains("[redacted:password]"), "{line}");
     }
 }

@@ -1,7 +1,7 @@
 //! Lines that a language model writes, checked to be lines of log.
 
 use logline::header;
-use logline::time::TimeContext;
+use logline::time::{TimeContext, Timestamp};
 
 use crate::classify::llm::{Chat, ChatError, Llm, Purpose};
 
@@ -73,7 +73,12 @@ fn is_log(line: &str) -> bool {
     {
         return false;
     }
-    let header = header::parse(line.as_bytes(), &TimeContext::default());
+    // Any year will do for a time that names none.
+    let context = TimeContext {
+        reference: Some(Timestamp(1_780_000_000_000_000_000)),
+        ..TimeContext::default()
+    };
+    let header = header::parse(line.as_bytes(), &context);
     (header.timestamp.is_some() || header.level.is_some()) && !header.message.is_empty()
 }
 

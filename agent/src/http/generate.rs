@@ -116,7 +116,7 @@ pub(super) async fn log(
     }
     Ok(Json(match api.writer() {
         Ok(writer) => LlmLog {
-            enabled: true,
+            enabled: writer.has_llm(),
             sent: writer.sent(how_many.limit),
         },
         Err(_) => LlmLog {

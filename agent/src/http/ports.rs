@@ -116,13 +116,15 @@ pub trait Asker: Send + Sync {
     fn stats(&self) -> serde_json::Value;
 }
 
-/// Writes with an LLM.
+/// Writes lines of log, with an LLM where there is one.
 pub trait Writer: Send + Sync {
     /// A line of log as `prompt` describes it.
     ///
     /// # Errors
     /// Why there is none, in words.
     fn generate(&self, prompt: &str) -> Result<String, String>;
-    /// The last `n` requests that were sent, newest first.
+    /// Whether there is an LLM.
+    fn has_llm(&self) -> bool;
+    /// The last `n` requests that were sent to the LLM, newest first.
     fn sent(&self, n: usize) -> Vec<serde_json::Value>;
 }

@@ -102,6 +102,11 @@ impl Dialect {
         self.proven = true;
     }
 
+    /// Whether any request was answered.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
     /// A request was refused with these words: whether it is worth sending it again in the dialect as it is now.
     pub(super) fn refused(&mut self, words: &str, closed: bool) -> bool {
         let words = words.to_lowercase();

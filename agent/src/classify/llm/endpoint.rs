@@ -194,14 +194,13 @@ impl Endpoint {
                     let words = String::from_utf8_lossy(&answer.body);
                     sent.reply = answer.told();
                     let closed = asking.schema.is_some();
-                    // It has answered: only this request is not to its liking.
-                    lock(&self.breaker).succeeded();
                     if lock(&self.dialect).refused(&words, closed) {
                         sent.outcome = "dialect";
+                        lock(&self.breaker).withdrawn();
                         None
                     } else {
                         sent.outcome = "refused";
-                        Some(Err(Trouble::Refused(answer.told())))
+                        Some(Err(self.refused(&answer)))
                     }
                 }
                 Err(fall) => {
@@ -216,9 +215,30 @@ impl Endpoint {
                 return end;
             }
         }
+        lock(&self.breaker).withdrawn();
         Err(Trouble::Refused(
             "it takes the request in no form".to_owned(),
         ))
+    }
+
+    /// What a refusal means: of an endpoint that takes other requests that this one is not to its liking, else that nothing
+    /// is. (The LiteLLM proxy answers 400 to a key that it does not know.)
+    fn refused(&self, answer: &Answer) -> Trouble {
+        let mut dialect = lock(&self.dialect);
+        if dialect.is_proven() {
+            lock(&self.breaker).succeeded();
+            return Trouble::Refused(answer.told());
+        }
+        // What it would not take may have had nothing to do with the form.
+        *dialect = Dialect::new(self.settings.format);
+        drop(dialect);
+        self.failed(&Fall {
+            reason: "refused",
+            severity: Severity::Passing,
+            after: answer.retry_after,
+            why: answer.told()
+                + "; it has taken no request yet: are key, llm.url and llm.model right?",
+        })
     }
 
     fn settle(&self, reserved: super::budget::Reserved, sent: &Sent) {
