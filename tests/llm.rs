@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::harness::chat::{completion, items, judged};
-use crate::harness::{Agent, Answer, Receiver, Request, dir, logsieve, model, objects, until};
+use crate::harness::{
+    Agent, Answer, Receiver, Request, dir, logsieve, model, objects, text, until,
+};
 
 /// Lines of which no rule of the general pack decides any, each of another template.
 const LINES: [&str; 4] = [
@@ -108,6 +110,30 @@ fn verdicts_of_the_language_model_are_kept_and_never_asked_for_again() {
             .iter()
             .all(|event| event["category"] == "application"),
         "{stored:#?}"
+    );
+    // What it has said can become rules.
+    let suggested = logsieve(
+        ["rules", "suggest", "--data-dir", state.to_str().unwrap()],
+        b"",
+    )
+    .expect(0);
+    let suggested = text(&suggested.stdout);
+    assert!(
+        suggested.contains("newsletter") && suggested.contains("category: \"application\""),
+        "{suggested}"
+    );
+    assert!(
+        suggested.contains("3 that are application stay so"),
+        "{suggested}"
+    );
+    assert!(!suggested.contains("Sw0rdf1sh"), "{suggested}");
+    let pack = dir.path().join("suggested.yaml");
+    fs::write(&pack, &suggested).unwrap();
+    let tested = logsieve(["rules", "test", pack.to_str().unwrap()], b"").expect(0);
+    assert!(
+        text(&tested.stdout).contains("0 failed"),
+        "{}",
+        text(&tested.stdout)
     );
 }
 

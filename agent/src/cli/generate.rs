@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, short = 'n', default_value_t = 1)]
     count: u64,
     /// Lines a second; without it as fast as they can be made
-    #[arg(long, value_name = "LINES")]
+    #[arg(long, value_name = "LINES", value_parser = rate)]
     rate: Option<f64>,
     /// The same number gives the same lines, from templates alone
     #[arg(long, value_name = "NUMBER")]
@@ -51,13 +51,17 @@ pub(super) struct Arguments {
     config: Option<PathBuf>,
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if rate > 0.0 && rate <= 1e9 {
+        Ok(rate)
+    } else {
+        Err("use a number above 0".to_owned())
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let prompt = arguments.prompt.as_deref().unwrap_or_default();
-    if let Some(rate) = arguments.rate
-        && !(rate > 0.0 && rate <= 1e9)
-    {
-        anyhow::bail!("--rate {rate} cannot be; use a number above 0");
-    }
     let pack = packs::read(&PackChoice::parse(&arguments.pack.pack))?;
     if let Some(llm) = language_model(arguments, &Taxonomy::of(&pack))? {
         let count = usize::try_from(arguments.count).unwrap_or(usize::MAX);

@@ -16,6 +16,7 @@ mod local;
 mod output;
 mod rules;
 mod run;
+mod suggest;
 mod summary;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Failed, output};
+use super::{Failed, output, suggest};
 use crate::config::PackChoice;
 use crate::packs;
 
@@ -14,10 +14,18 @@ pub(super) enum Command {
         #[arg(value_name = "NAME|FILE")]
         packs: Vec<String>,
     },
+    /// Turn what the LLM and people have said of templates into rules, with what each would change
+    Suggest(suggest::Arguments),
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
-    let Command::Test { packs } = command;
+    match command {
+        Command::Test { packs } => test(packs),
+        Command::Suggest(arguments) => suggest::run(arguments),
+    }
+}
+
+fn test(packs: &[String]) -> anyhow::Result<()> {
     let builtin = logline::rules::Pack::BUILTIN.map(str::to_owned);
     let names = if packs.is_empty() {
         &builtin[..]

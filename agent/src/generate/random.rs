@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -30,7 +30,7 @@ impl Random {
     /// A number from 0 up to, not including, `bound`; 0 where that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The upper bits are the better ones; the bias of so small bounds is nothing.
-        (self.next() >> 16).checked_rem(bound).unwrap_or(0)
+        (self.number() >> 16).checked_rem(bound).unwrap_or(0)
     }
 
     /// One of these; none of nothing.

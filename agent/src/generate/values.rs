@@ -73,7 +73,7 @@ fn value(kind: Kind, known: Option<&str>, random: &mut Random, now: Timestamp) -
             known.and_then(port).unwrap_or_default()
         ),
         Kind::Uuid => {
-            let (a, b) = (random.next(), random.next());
+            let (a, b) = (random.number(), random.number());
             format!(
                 "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
                 a >> 32,
@@ -99,7 +99,7 @@ fn value(kind: Kind, known: Option<&str>, random: &mut Random, now: Timestamp) -
         _ => match known.filter(|known| !known.is_empty() && !known.contains('\n')) {
             Some(known) => varied(known, random),
             None => match kind {
-                Kind::Hex => format!("0x{:08x}", random.next() >> 32),
+                Kind::Hex => format!("0x{:08x}", random.number() >> 32),
                 Kind::Dur => format!("{}ms", 1 + random.below(2_000)),
                 Kind::Size => format!("{}KiB", 1 + random.below(8_192)),
                 Kind::Path => random.pick(&PATHS).copied().unwrap_or_default().to_owned(),
@@ -110,7 +110,7 @@ fn value(kind: Kind, known: Option<&str>, random: &mut Random, now: Timestamp) -
                 Kind::Host => random.pick(&HOSTS).copied().unwrap_or_default().to_owned(),
                 Kind::Email => format!("{}@example.com", word(random)),
                 Kind::Id => format!("{}-{}", word(random), random.below(100)),
-                Kind::B64 => format!("{:016x}{:016x}", random.next(), random.next()),
+                Kind::B64 => format!("{:016x}{:016x}", random.number(), random.number()),
                 Kind::Ver => format!(
                     "{}.{}.{}",
                     1 + random.below(9),
