@@ -48,6 +48,16 @@ fn health_of(agent: &Agent, part: &str) -> Value {
     agent.health().1["components"][part].clone()
 }
 
+/// Waits until the health page says of a part that it works, or that it does not.
+#[track_caller]
+fn wait_for_health(agent: &Agent, part: &str, ok: bool) {
+    until(
+        &format!("{part} to be told, ok: {ok}"),
+        || (health_of(agent, part)["ok"] == ok).then_some(()),
+        || format!("{:?}\n{}", agent.health(), agent.log()),
+    );
+}
+
 #[test]
 fn a_restart_goes_on_at_the_exact_line() {
     let dir = dir();
@@ -119,12 +129,7 @@ fn a_sink_that_was_down_gets_what_it_is_owed_after_a_restart() {
         || (!receiver.requests().is_empty()).then_some(()),
         || agent.log(),
     );
-    assert_eq!(
-        health_of(&agent, "sink out")["ok"],
-        false,
-        "{:?}",
-        agent.health()
-    );
+    wait_for_health(&agent, "sink out", false);
     agent.terminate();
     assert!(receiver.taken().is_empty());
     up.store(true, Ordering::Release);
@@ -158,15 +163,10 @@ fn a_store_that_cannot_be_used_is_named_and_lines_go_on() {
     append(dir.path(), "app.log", 0..100);
     let agent = Agent::start(dir.path(), &config);
     agent.wait_for_line("line 99 of the test");
-    let store = health_of(&agent, "store");
-    assert_eq!(store["ok"], false, "{store}");
+    wait_for_health(&agent, "store", false);
     // It is tried again: what stood in the way goes, and the store is there without a restart.
     fs::remove_file(dir.path().join("in-the-way")).unwrap();
-    until(
-        "the store",
-        || (health_of(&agent, "store")["ok"] == true).then_some(()),
-        || agent.log(),
-    );
+    wait_for_health(&agent, "store", true);
     append(dir.path(), "app.log", 100..200);
     agent.wait_for_line("line 199 of the test");
     assert_eq!(numbers(&agent.terminate()), (0..200).collect::<Vec<_>>());
@@ -193,12 +193,7 @@ fn a_damaged_file_is_set_aside_and_the_agent_starts() {
     let agent = Agent::start(dir.path(), &config);
     append(dir.path(), "app.log", 100..200);
     agent.wait_for_line("line 199 of the test");
-    assert_eq!(
-        health_of(&agent, "store")["ok"],
-        true,
-        "{:?}",
-        agent.health()
-    );
+    wait_for_health(&agent, "store", true);
     agent.terminate();
     let aside = fs::read_dir(&state)
         .unwrap()
@@ -229,8 +224,7 @@ fn a_second_agent_on_the_same_directory_says_so_and_does_its_work() {
     );
     let second = Agent::start(&other, &store);
     second.wait_for_line("line 99 of the test");
-    let store = health_of(&second, "store");
-    assert_eq!(store["ok"], false, "{store}");
+    wait_for_health(&second, "store", false);
     first.terminate();
 }
 
@@ -268,11 +262,7 @@ fn a_full_disk_is_named_and_lines_go_on_until_there_is_room_again() {
         || agent.log(),
     );
     fs::remove_file(&ballast).unwrap();
-    until(
-        "the store",
-        || (health_of(&agent, "store")["ok"] == true).then_some(()),
-        || agent.log(),
-    );
+    wait_for_health(&agent, "store", true);
     append(dir.path(), "app.log", n..n + 100);
     n += 100;
     agent.wait_for_line(&format!("line {} of the test", n - 1));

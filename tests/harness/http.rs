@@ -2,21 +2,32 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A port of the loopback interface on which nothing listens.
+/// Ports for servers of the tests: Linux gives out those from 32768 on.
+const PORTS: Range<u16> = 12_000..32_000;
+
+/// A port of the loopback interface on which nothing listens. It is below those that the kernel gives to connections and to
+/// listeners on port 0, so that until it is used no other test is given it, and nobody connects to himself.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() * 251;
+    for _ in 0..PORTS.len() {
+        let turn = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (turn % PORTS.len() as u32) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free")
 }
 
 /// `GET path` of the server on `port`: status and body.
 pub(crate) fn get(port: u16, path: &str) -> io::Result<(u16, String)> {
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(
         socket,
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"

@@ -138,14 +138,13 @@ fn counts_what_a_partial_success_rejects_and_does_not_send_it_again() {
     wait_delivered(&agent, EVENTS - 3);
     let events = peer.taken(EVENTS, &["partial=3", "ok"]);
     assert_eq!((events.len(), rejected() as usize), (EVENTS, 3));
-    assert!(
-        agent
-            .health()
-            .1
-            .to_string()
-            .contains("too old for this store"),
-        "{}",
-        agent.health().1
+    until(
+        "the reason in the health page",
+        || {
+            let health = agent.health().1.to_string();
+            health.contains("too old for this store").then_some(())
+        },
+        || agent.health().1.to_string(),
     );
     agent.terminate();
 }

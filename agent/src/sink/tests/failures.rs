@@ -19,7 +19,7 @@ fn what_cannot_be_taken_now_is_sent_again_until_it_is_taken() {
         Answer::status(504),
         Answer::Cut(0),
         Answer::Cut(1000),
-        Answer::Hang(Duration::from_millis(400)),
+        Answer::Hang(Duration::from_millis(3_000)),
     ];
     for fault in faults {
         let bad = fault.clone();
@@ -31,7 +31,7 @@ fn what_cannot_be_taken_now_is_sent_again_until_it_is_taken() {
             }
         });
         let mut rig = Rig::start(&format!(
-            "a: {{type: http, url: \"{}\", timeout_ms: 200, {QUICK}}}",
+            "a: {{type: http, url: \"{}\", timeout_ms: 1500, {QUICK}}}",
             receiver.url()
         ));
         rig.numbered(0, 300);
@@ -56,7 +56,7 @@ fn what_cannot_be_taken_now_is_sent_again_until_it_is_taken() {
 #[test]
 fn a_receiver_that_asks_to_be_left_alone_is() {
     let receiver = Receiver::start(|n, _| match n {
-        0 => Answer::Status(429, vec![("Retry-After", "1".to_owned())], "slow down"),
+        0 => Answer::Status(429, vec![("Retry-After", "4".to_owned())], "slow down"),
         _ => Answer::status(200),
     });
     let mut rig = Rig::start(&format!(
@@ -66,10 +66,12 @@ fn a_receiver_that_asks_to_be_left_alone_is() {
     rig.numbered(0, 10);
     let said = rig.wait_for("sink a", |ok, _| !ok);
     assert!(said.contains("answered 429: slow down"), "{said}");
-    assert!(rig.metric("sink_backoff", "sink=\"a\"") > 0.0);
-    assert!(rig.metric("sink_pending_events", "sink=\"a\"") >= 10.0);
+    until("the waiting to be told", || {
+        let waits = rig.metric("sink_backoff", "sink=\"a\"") > 0.0;
+        (waits && rig.metric("sink_pending_events", "sink=\"a\"") == 10.0).then_some(())
+    });
     let requests = receiver.wait(|requests| requests.len() == 2);
-    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(4));
     rig.wait_for("sink a", |ok, detail| {
         ok && detail.starts_with("sends to http://127.0.0.1")
     });
@@ -290,7 +292,7 @@ fn a_sink_ends_with_the_drain_and_leaves_what_it_could_not_deliver() {
         let begin = Instant::now();
         let [record] = rig.finish(["a"]);
         assert!(
-            begin.elapsed() < Duration::from_secs(4),
+            begin.elapsed() < Duration::from_secs(15),
             "{:?}",
             begin.elapsed()
         );
@@ -336,7 +338,7 @@ fn a_receiver_that_is_away_when_the_input_ends_is_waited_for_no_longer_than_a_st
     let begin = Instant::now();
     let [record] = rig.finish(["a"]);
     assert!(
-        begin.elapsed() < Duration::from_secs(5),
+        begin.elapsed() < Duration::from_secs(30),
         "{:?}",
         begin.elapsed()
     );

@@ -51,7 +51,7 @@ pub(super) fn sinks(yaml: &str) -> Vec<crate::config::sinks::Sink> {
 impl Rig {
     /// Sinks that have five seconds to drain.
     pub(super) fn start(yaml: &str) -> Self {
-        Self::draining(yaml, Duration::from_secs(5))
+        Self::draining(yaml, Duration::from_secs(30))
     }
 
     pub(super) fn draining(yaml: &str, drain: Duration) -> Self {
