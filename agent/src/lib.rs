@@ -11,8 +11,7 @@
 //! | [`sink`] | what is kept | what leaves the agent |
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`client`] (requests over HTTP),
-//! [`telemetry`] (log, metrics,
-//! health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
+//! [`telemetry`] (log, metrics, health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod app;
 pub mod ask;

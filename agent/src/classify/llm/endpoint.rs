@@ -122,6 +122,7 @@ impl Endpoint {
         }
         let open = breaker.is_open();
         drop(breaker);
+        let tokens_out = lock(&self.dialect).reply_tokens(tokens_out);
         let spent = lock(&self.budget).spent(now_s(), tokens_in, tokens_out);
         self.metrics.spent.set(i64::from(spent.is_some()));
         match spent {

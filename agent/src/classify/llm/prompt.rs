@@ -91,6 +91,11 @@ impl Frame {
         tokens(self.systems[0].len()) + FRAME_TOKENS
     }
 
+    /// How many tokens answers about so many templates may have.
+    pub(super) fn reply_tokens(&self, templates: usize) -> u64 {
+        FRAME_TOKENS + ANSWER_TOKENS * templates as u64
+    }
+
     /// The question about `asked`, numbered from 1 in this order.
     pub(super) fn prompt(&self, asked: &[&Clean], occasion: Occasion) -> Prompt {
         let mut user = String::from("Templates:\n");
@@ -103,9 +108,8 @@ impl Frame {
             user.push_str(fault);
             user.push_str("). Reply with the JSON object alone.\n");
         }
-        let count = asked.len() as u64;
         let backwards = usize::from(occasion == Occasion::Vote);
-        let reply_tokens = FRAME_TOKENS + ANSWER_TOKENS * count;
+        let reply_tokens = self.reply_tokens(asked.len());
         Prompt {
             system: self.systems[backwards].clone(),
             user,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logline::redact::Redactor;
 
@@ -55,6 +55,8 @@ pub(super) struct Worker {
     deliver: Deliver,
     /// At most so many templates go together now: fewer after time-outs.
     most: usize,
+    /// Nothing is asked before.
+    rest: Option<Instant>,
 }
 
 /// Nobody wants answers any more.
@@ -67,6 +69,7 @@ impl Worker {
             shared,
             deliver,
             most,
+            rest: None,
         }
     }
 
@@ -93,8 +96,14 @@ impl Worker {
                 None => NAP,
                 Some(oldest) => {
                     let ripe = queue.len() >= self.most || oldest.elapsed() >= settings.linger;
-                    let wanted = shared.frame().tokens() + settings.max_request_tokens;
-                    match shared.endpoint.readiness(wanted, 0) {
+                    let frame = shared.frame();
+                    let wanted = frame.tokens() + settings.max_request_tokens;
+                    let answered = frame.reply_tokens(self.most);
+                    let rest = self.rest.map_or(Duration::ZERO, |until| {
+                        until.saturating_duration_since(Instant::now())
+                    });
+                    match shared.endpoint.readiness(wanted, answered) {
+                        Ok(_) if !rest.is_zero() => rest,
                         Ok(open) if ripe => {
                             // One template is enough to see whether it works again.
                             let most = if open { 1 } else { self.most };
@@ -339,7 +348,16 @@ impl Worker {
                     ),
                 )
             }
-            _ => ("", false),
+            // Nothing was sent. What is ready by the estimates of all may still be too much for one.
+            Trouble::Spent(spent) => {
+                self.rest = Some(Instant::now() + Duration::from_secs(spent.seconds).min(NAP));
+                ("", false)
+            }
+            Trouble::Resting(wait) => {
+                self.rest = Some(Instant::now() + (*wait).min(NAP));
+                ("", false)
+            }
+            Trouble::Refused(_) => ("", false),
         };
         if reason == "timeout" {
             self.most = (batch.len() / 2).max(1);
