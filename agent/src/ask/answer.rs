@@ -21,6 +21,8 @@ pub struct Question {
     pub now: Option<Timestamp>,
     /// So many lines before and after the first line of the best reference are added to it.
     pub around: usize,
+    /// The conversation that it goes on, as an answer named it.
+    pub conversation_id: Option<String>,
 }
 
 /// An answer: computed facts and quoted lines. Serialises to what `ask --format json` prints.

@@ -37,11 +37,13 @@ const KINDS: &str = " block blocks client clients container containers pod node 
 pub(super) fn answer(
     reader: &Reader,
     view: &View,
+    near: Option<&HashMap<usize, f32>>,
     question: &Question,
 ) -> Result<(Answer, bool), AskError> {
     let mut search = Search {
         reader,
         view,
+        near,
         question,
         unpacked: Unpacked::new(reader),
         choice: Choice::default(),
@@ -55,6 +57,7 @@ pub(super) fn answer(
 struct Search<'a> {
     reader: &'a Reader,
     view: &'a View,
+    near: Option<&'a HashMap<usize, f32>>,
     question: &'a Question,
     unpacked: Unpacked<'a>,
     choice: Choice,
@@ -134,26 +137,7 @@ impl Search<'_> {
         else {
             return Ok(());
         };
-        let streams = self.reader.streams();
-        let fits = |stream: &&std::sync::Arc<crate::flow::StreamInfo>| {
-            let origin = &stream.origin;
-            let container = origin.container.as_ref().is_some_and(|container| {
-                container.name == wanted || (wanted.len() >= 8 && container.id.starts_with(wanted))
-            });
-            let pod = origin
-                .k8s
-                .as_ref()
-                .is_some_and(|k8s| k8s.pod == wanted || k8s.container == wanted);
-            container || pod || origin.name == wanted || source_name(stream) == wanted
-        };
-        let ids: HashSet<String> = streams
-            .iter()
-            .filter(fits)
-            .map(|stream| stream.id.clone())
-            .collect();
-        if ids.is_empty() {
-            return Err(AskError::UnknownContainer(wanted.to_owned()));
-        }
+        let ids = streams_of(self.reader, wanted)?;
         self.choice.streams = Some(ids);
         Ok(())
     }
@@ -360,7 +344,7 @@ impl Search<'_> {
             }
             self.order(&fits, &among, &docs)
         } else {
-            let ranking = rank(&view.index, &fits, None, &among);
+            let ranking = rank(&view.index, &fits, self.near, &among);
             if !ranking.answered {
                 return Ok(Vec::new());
             }
@@ -506,6 +490,51 @@ impl Search<'_> {
         answer.answer = compose::nothing(&answer);
         answer
     }
+}
+
+/// The ids of the streams that `wanted` names.
+pub(super) fn streams_of(reader: &Reader, wanted: &str) -> Result<HashSet<String>, AskError> {
+    let streams = reader.streams();
+    let fits = |stream: &&std::sync::Arc<crate::flow::StreamInfo>| {
+        let origin = &stream.origin;
+        let container = origin.container.as_ref().is_some_and(|container| {
+            container.name == wanted || (wanted.len() >= 8 && container.id.starts_with(wanted))
+        });
+        let pod = origin
+            .k8s
+            .as_ref()
+            .is_some_and(|k8s| k8s.pod == wanted || k8s.container == wanted);
+        container || pod || origin.name == wanted || source_name(stream) == wanted
+    };
+    let ids: HashSet<String> = streams
+        .iter()
+        .filter(fits)
+        .map(|stream| stream.id.clone())
+        .collect();
+    if ids.is_empty() {
+        return Err(AskError::UnknownContainer(wanted.to_owned()));
+    }
+    Ok(ids)
+}
+
+/// A question read together with the one before it: what was asked, without its time where the new one has its own.
+pub(super) fn together(before: &str, question: &str) -> String {
+    let any = |_: i64, _: i64| true;
+    let times = Times {
+        now: 0,
+        stored: None,
+        utc_offset_s: 0,
+        any: &any,
+    };
+    let mut text = before.to_owned();
+    if read::period(question, &times).is_some()
+        && let Some(period) = read::period(before, &times)
+    {
+        for range in period.taken.iter().rev() {
+            text.replace_range(range.clone(), " ");
+        }
+    }
+    format!("{text} {question}")
 }
 
 /// Sums over events that were found one by one.

@@ -15,9 +15,14 @@
 //! | [`lines`] | the lines themselves |
 //! | [`find`] | the way from the one to the other |
 //! | [`compose`] | an answer in words, without an LLM |
+//! | [`worded`] | an answer in an LLM's words, held against what was found |
+//! | [`conversation`] | questions that follow others |
+//! | [`suggest`] | questions that are worth asking |
+//! | [`state`] | what is kept in memory, and how it is brought up to date |
 
 mod answer;
 mod compose;
+mod conversation;
 mod facts;
 mod find;
 mod index;
@@ -25,14 +30,24 @@ mod lines;
 mod rank;
 mod read;
 mod state;
+mod suggest;
+pub mod worded;
 mod words;
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
 
 pub use answer::{Answer, Line, LookedAt, Question, Reference, StreamCount};
 
+use crate::classify::Embed;
 use crate::store::{Fault, Reader};
-use state::State;
+use conversation::Conversations;
+use facts::Choice;
+use state::{State, View};
+use worded::Wording;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -45,20 +60,43 @@ pub enum AskError {
     UnknownContainer(String),
 }
 
-/// Answers questions about one store. Keeps an index in memory and refreshes it when the store has changed. Cheap to share.
-#[derive(Debug)]
+/// What answers are found in.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EngineStats {
+    /// Events that are stored.
+    pub events: u64,
+    /// Their templates.
+    pub templates: usize,
+    /// Templates whose place among all is known.
+    pub vectors: usize,
+    /// Whether questions are compared by meaning: there is a model, and it has been at work.
+    pub by_meaning: bool,
+}
+
+/// Answers questions about one store. Keeps an index in memory and refreshes it when the store has changed.
 pub struct Engine {
     reader: Reader,
+    embed: Option<Arc<dyn Embed>>,
     state: Mutex<State>,
+    conversations: Conversations,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
 }
 
 impl Engine {
-    /// An engine over what `reader` reads; nothing is read until the first question.
+    /// An engine over what `reader` reads; nothing is read until the first question. `embed` compares by meaning, where there is
+    /// a model.
     #[must_use]
-    pub fn new(reader: Reader) -> Self {
+    pub fn new(reader: Reader, embed: Option<Arc<dyn Embed>>) -> Self {
         Self {
             reader,
+            embed,
             state: Mutex::default(),
+            conversations: Conversations::default(),
         }
     }
 
@@ -67,18 +105,99 @@ impl Engine {
     /// # Errors
     /// Where the store cannot be read, or the question names a container that is not known.
     pub fn ask(&self, question: &Question) -> Result<Answer, AskError> {
+        let mut full = question.clone();
+        if let Some(before) = self.earlier(question).last()
+            && conversation::follows(&question.text)
+        {
+            full.text = find::together(before, &question.text);
+        }
+        let mut answer = self.find(&full)?;
+        answer.question.clone_from(&question.text);
+        let id = question.conversation_id.as_deref();
+        answer.conversation_id = Some(self.conversations.add(id, &full.text));
+        Ok(answer)
+    }
+
+    /// As [`ask`](Self::ask), in the words of a language model as far as they hold; they go to `on_piece` as they come.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask). A model that fails is none: the answer is composed then.
+    pub fn ask_worded(
+        &self,
+        question: &Question,
+        wording: &dyn Wording,
+        on_piece: &mut dyn FnMut(&str),
+    ) -> Result<Answer, AskError> {
+        let earlier = self.earlier(question);
+        let answer = self.ask(question)?;
+        Ok(worded::worded(answer, wording, &earlier, on_piece))
+    }
+
+    /// Questions that the store has an answer to.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn suggestions(&self, container: Option<&str>) -> Result<Vec<String>, AskError> {
         let view = self.view(false)?;
-        let (answer, stale) = find::answer(&self.reader, &view, question)?;
+        let streams = container
+            .map(|name| find::streams_of(&self.reader, name))
+            .transpose()?;
+        let choice = Choice {
+            streams,
+            ..Choice::default()
+        };
+        Ok(suggest::suggestions(&self.reader, &view, &choice)?)
+    }
+
+    /// What answers are found in.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn stats(&self) -> Result<EngineStats, AskError> {
+        let view = self.view(false)?;
+        Ok(EngineStats {
+            events: view.all.values().map(|tally| tally.count).sum(),
+            templates: view.all.len(),
+            vectors: view.vectors.len(),
+            by_meaning: self.embed.is_some() && !view.vectors.is_empty(),
+        })
+    }
+
+    fn earlier(&self, question: &Question) -> Vec<String> {
+        let id = question.conversation_id.as_deref();
+        id.map(|id| self.conversations.earlier(id))
+            .unwrap_or_default()
+    }
+
+    fn find(&self, question: &Question) -> Result<Answer, AskError> {
+        let view = self.view(false)?;
+        let near = self.near(&view, &question.text);
+        let (answer, stale) = find::answer(&self.reader, &view, near.as_ref(), question)?;
         if !stale {
             return Ok(answer);
         }
         // Blocks were merged or went away meanwhile.
         let view = self.view(true)?;
-        Ok(find::answer(&self.reader, &view, question)?.0)
+        let near = self.near(&view, &question.text);
+        Ok(find::answer(&self.reader, &view, near.as_ref(), question)?.0)
+    }
+
+    /// How near each template's meaning is to the question's, by document; none without a model.
+    fn near(&self, view: &View, text: &str) -> Option<HashMap<usize, f32>> {
+        if view.vectors.is_empty() {
+            return None;
+        }
+        // A model that fails is told of in the health; words do without it.
+        let place = self.embed.as_ref()?.embed(&[text]).ok()?.pop()?;
+        let near = view
+            .vectors
+            .iter()
+            .map(|(doc, vector)| (*doc, vector.similarity(&place)));
+        Some(near.collect())
     }
 
     /// What is known of the store, brought up to date.
-    fn view(&self, at_once: bool) -> Result<Arc<state::View>, Fault> {
+    fn view(&self, at_once: bool) -> Result<Arc<View>, Fault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.view(&self.reader, at_once)
     }

@@ -9,6 +9,7 @@ use logline::template::TemplateId;
 use super::facts::{Choice, Facts, Tally};
 use super::index::Index;
 use super::lines::Unpacked;
+use crate::classify::Vector;
 use crate::flow::Labels;
 use crate::store::{Fault, Reader};
 
@@ -25,6 +26,8 @@ pub(super) struct View {
     pub(super) labels: Arc<Labels>,
     /// Sums over everything.
     pub(super) all: HashMap<u32, Tally>,
+    /// Where the templates lie among all, by document.
+    pub(super) vectors: HashMap<usize, Vector>,
     roots: HashMap<u32, u32>,
     /// Templates that are part of each.
     parts: HashMap<u32, Vec<u32>>,
@@ -127,5 +130,25 @@ fn bring_up(view: &mut View, reader: &Reader) -> Result<(), Fault> {
     let all = view.facts.tallies(reader, &Choice::default(), &root);
     view.roots = roots;
     view.all = all?;
+    view.vectors = vectors(view, reader)?;
     Ok(())
+}
+
+/// The places of the documents, those of the model that knows most of them: places of different models cannot be compared.
+fn vectors(view: &View, reader: &Reader) -> Result<HashMap<usize, Vector>, Fault> {
+    let mut by_model: HashMap<String, HashMap<usize, Vector>> = HashMap::new();
+    for known in reader.embeddings()? {
+        if let Some(doc) = view.index.of_number(view.root(known.number)) {
+            let own = view.root(known.number) == known.number;
+            let vectors = by_model.entry(known.embedding.version).or_default();
+            // A template's own place goes before that of one that became part of it.
+            if own || !vectors.contains_key(&doc) {
+                vectors.insert(doc, known.embedding.vector);
+            }
+        }
+    }
+    Ok(by_model
+        .into_values()
+        .max_by_key(HashMap::len)
+        .unwrap_or_default())
 }

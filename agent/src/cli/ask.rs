@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 
 use super::export::open;
+use super::local::ModelArgument;
 use super::{Colour, output};
 use crate::ask::{Answer, Engine, Line, Question};
 use crate::escape::escape_terminal;
@@ -30,6 +31,8 @@ pub(super) struct Arguments {
     /// Lines before and after the best match
     #[arg(long, value_name = "N", default_value_t = 0)]
     around: usize,
+    #[command(flatten)]
+    model: ModelArgument,
     /// When colours are used
     #[arg(long, value_enum, default_value_t)]
     color: Colour,
@@ -53,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         around: arguments.around,
         ..Question::default()
     };
-    let engine = Engine::new(open(arguments.data_dir.as_ref())?);
+    let reader = open(arguments.data_dir.as_ref())?;
+    let engine = Engine::new(reader, arguments.model.embed()?);
     let answer = engine.ask(&question)?;
     let text = match arguments.format {
         Format::Json => {

@@ -1,11 +1,14 @@
 //! The model for commands that work alone: every template is judged before its first events go on.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use logline::rules::Pack;
 
 use super::output;
-use crate::classify::{Answer, Embedding, Judge, Question, Vector, judgement_of};
+use crate::classify::{
+    Answer, Embed, Embedding, Judge, LocalModel, Question, Vector, judgement_of,
+};
 use crate::flow::{Batch, Flow};
 use crate::models;
 
@@ -31,6 +34,28 @@ impl ModelArgument {
         };
         match Judge::open(&directory, None, 1, pack) {
             Ok(judge) => Ok(Some(judge)),
+            Err(problem) if self.model.is_some() => Err(problem.into()),
+            Err(problem) => {
+                let told = anyhow::Error::from(problem);
+                output::complain(&told.context("the model is left out"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl ModelArgument {
+    /// Loads the model to compare texts by their meaning alone. One that was not named and cannot be used is complained about,
+    /// and left out.
+    ///
+    /// # Errors
+    /// Where a model was named that cannot be used.
+    pub(super) fn embed(&self) -> anyhow::Result<Option<Arc<dyn Embed>>> {
+        let Some(directory) = models::choose(self.model.as_deref()) else {
+            return Ok(None);
+        };
+        match LocalModel::open(&directory, None, 1) {
+            Ok(model) => Ok(Some(Arc::new(model))),
             Err(problem) if self.model.is_some() => Err(problem.into()),
             Err(problem) => {
                 let told = anyhow::Error::from(problem);
