@@ -50,6 +50,7 @@ const AGENT: &[(&str, &[&str])] = &[
         "store",
         &["classify", "escape", "flow", "source", "telemetry"],
     ),
+    ("answers", &["ask", "classify", "http"]),
     ("ask", &["classify", "flow", "store", "telemetry"]),
     (
         "sink",

@@ -19,6 +19,8 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::answers;
+use crate::ask::Engine;
 use crate::classify::llm::{self, Llm};
 use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
 use crate::config::{self, Checked, Listener, PackChoice};
@@ -142,13 +144,14 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
 
     let http = match (&config.api, api_listener) {
         (Some(options), Some(listener)) => {
+            let engine = Engine::new(store.reader(), Some(Arc::new(handle.clone())));
             let api = http::Api::new(http::Parts {
                 reader: store.reader(),
                 health: Arc::clone(&health),
                 docker: sources::docker_host(config),
                 host: sink::host_name(),
                 classifier: None,
-                asker: None,
+                asker: Some(Arc::new(answers::Answers::new(engine, llm.clone()))),
                 writer: Some(Arc::new(Desk::new(
                     llm,
                     store.reader(),

@@ -13,6 +13,7 @@
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`client`] (requests over HTTP),
 //! [`telemetry`] (log, metrics, health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
+pub mod answers;
 pub mod app;
 pub mod ask;
 #[cfg(test)]
