@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`rooms`] | who may import whom, read from the sources |
 //! | [`cli`] | wrong use, `check`, `explain`, `rules test`, `completions`, exit codes |
+//! | [`ask`] | `ingest` and `ask`: what is found, counted and quoted, and what is not |
 //! | [`classify`] | the formats of `classify`, its joins, its order |
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
 //! | [`healthcheck`] | `logsieve healthcheck`: well, degraded, gone, with a token |
@@ -34,6 +35,7 @@
     reason = "a test fails by panicking and says why it skips"
 )]
 
+mod ask;
 mod classify;
 mod cli;
 mod conformance;

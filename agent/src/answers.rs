@@ -1,5 +1,8 @@
 //! The room that answers, as the API asks it.
 
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
@@ -10,11 +13,15 @@ use crate::http::ports;
 
 /// Tokens that a worded answer may have.
 const REPLY_TOKENS: u64 = 600;
+/// Between two turns of getting ready: the lines have the processor first.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long a turn is.
+const TURN: Duration = Duration::from_millis(50);
 
 /// An engine and, where there is one, the language model that words its answers.
 #[derive(Debug)]
 pub struct Answers {
-    engine: Engine,
+    engine: Arc<Engine>,
     llm: Option<Spoken>,
 }
 
@@ -23,12 +30,31 @@ struct Spoken(Llm);
 
 impl Answers {
     /// Answers of `engine`, worded by `llm` where there is one.
-    #[must_use]
-    pub fn new(engine: Engine, llm: Option<Llm>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Where the thread cannot be started that keeps the engine ready.
+    pub fn new(engine: Engine, llm: Option<Llm>) -> std::io::Result<Self> {
+        let engine = Arc::new(engine);
+        let ready = Arc::downgrade(&engine);
+        std::thread::Builder::new()
+            .name("ask".to_owned())
+            .spawn(move || keep_ready(&ready))?;
+        Ok(Self {
             engine,
             llm: llm.map(Spoken),
-        }
+        })
+    }
+}
+
+/// Keeps an engine up to date, so that a question need not wait for it; ends with the engine.
+fn keep_ready(engine: &Weak<Engine>) {
+    loop {
+        std::thread::sleep(PAUSE);
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        // A store that cannot be read says so in the health, and to whoever asks.
+        let _ = engine.prepare(TURN);
     }
 }
 

@@ -19,7 +19,7 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::answers;
+use crate::answers::Answers;
 use crate::ask::Engine;
 use crate::classify::llm::{self, Llm};
 use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
@@ -145,13 +145,15 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let http = match (&config.api, api_listener) {
         (Some(options), Some(listener)) => {
             let engine = Engine::new(store.reader(), Some(Arc::new(handle.clone())));
+            let answers = Answers::new(engine, llm.clone())
+                .context("the room that answers cannot be started")?;
             let api = http::Api::new(http::Parts {
                 reader: store.reader(),
                 health: Arc::clone(&health),
                 docker: sources::docker_host(config),
                 host: sink::host_name(),
                 classifier: None,
-                asker: Some(Arc::new(answers::Answers::new(engine, llm.clone()))),
+                asker: Some(Arc::new(answers)),
                 writer: Some(Arc::new(Desk::new(
                     llm,
                     store.reader(),

@@ -2,13 +2,17 @@
 //! looked up in the block when a question asks for a part of it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use logline::level::Level;
 
-use crate::flow::StreamInfo;
+use super::filter::{Collecting, Filter};
+use crate::flow::{Batch, StreamInfo};
 use crate::store::block::EventLabels;
 use crate::store::{BlockPlace, Fault, Reader};
+
+/// Memory for knowing which names are in which block; what does not fit is looked through.
+const FILTER_BYTES: usize = 32 << 20;
 
 /// Events of a block that are alike.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +29,27 @@ struct Kind {
 pub(super) struct Block {
     pub(super) place: BlockPlace,
     kinds: Vec<Kind>,
+    /// Which names may be in it, once somebody has looked.
+    filter: OnceLock<Filter>,
+}
+
+impl Block {
+    /// Whether it may hold all of `names`; true where nobody knows.
+    pub(super) fn may_hold(&self, names: &[&str]) -> bool {
+        let filter = self.filter.get();
+        filter.is_none_or(|filter| names.iter().all(|name| filter.may_hold(name.as_bytes())))
+    }
+
+    /// Notes which names may be in it.
+    pub(super) fn learn(&self, batch: &Batch) {
+        self.filter.get_or_init(|| {
+            let mut collecting = Collecting::default();
+            for event in &batch.events {
+                collecting.add(batch.get(event.text));
+            }
+            collecting.finish()
+        });
+    }
 }
 
 /// Sums over the events of a template.
@@ -174,19 +199,46 @@ impl Facts {
                     Arc::new(Block {
                         place,
                         kinds: block.kinds.clone(),
+                        filter: block.filter.clone(),
                     })
                 } else {
                     Arc::clone(block)
                 });
             } else if let Some(labels) = reader.block_labels(&place)? {
                 let kinds = summed(&labels, &Choice::default());
-                let block = Arc::new(Block { place, kinds });
+                let block = Arc::new(Block {
+                    place,
+                    kinds,
+                    filter: OnceLock::new(),
+                });
                 new.push(Arc::clone(&block));
                 blocks.push(block);
             }
         }
         self.blocks = blocks;
         Ok(new)
+    }
+
+    /// The blocks of which nobody knows yet which names are in them, the newest first, as long as there is room for knowing it.
+    pub(super) fn without_filter(&self) -> impl Iterator<Item = &Arc<Block>> {
+        let held: usize = self
+            .blocks
+            .iter()
+            .filter_map(|block| block.filter.get())
+            .map(Filter::len)
+            .sum();
+        let mut room = FILTER_BYTES.saturating_sub(held);
+        let open = self
+            .blocks
+            .iter()
+            .rev()
+            .filter(|block| block.filter.get().is_none());
+        open.take_while(move |block| {
+            let wanted = block.place.raw as usize / 32;
+            let fits = wanted <= room;
+            room = room.saturating_sub(wanted);
+            fits
+        })
     }
 
     /// The blocks, the oldest first.

@@ -147,7 +147,12 @@ impl Index {
                 }
             }
         }
-        for (field, words) in [(Field::Text, &own), (Field::Speaker, &speaker)] {
+        let all = [
+            (Field::Text, &own),
+            (Field::Speaker, &speaker),
+            (Field::Example, &example),
+        ];
+        for (field, words) in all {
             for concept in Concepts::table().of_text(words) {
                 let known = self.by_concept.entry(concept).or_default();
                 if known.last().is_none_or(|(last, _)| *last != place) {

@@ -87,7 +87,7 @@ impl<'a> Unpacked<'a> {
         for block in blocks
             .iter()
             .rev()
-            .filter(|block| choice.may_be_in(&block.place))
+            .filter(|block| choice.may_be_in(&block.place) && block.may_hold(names))
         {
             // Not kept: a name is looked for in all of them.
             let known = self.blocks.get(&block.place.checksum).cloned();

@@ -12,6 +12,7 @@
 //! | [`index`] | which template has which words |
 //! | [`rank`] | which templates answer best, and whether any does |
 //! | [`facts`] | how many, when, by whom |
+//! | [`filter`] | whether a block may hold a name |
 //! | [`lines`] | the lines themselves |
 //! | [`find`] | the way from the one to the other |
 //! | [`compose`] | an answer in words, without an LLM |
@@ -24,6 +25,7 @@ mod answer;
 mod compose;
 mod conversation;
 mod facts;
+mod filter;
 mod find;
 mod index;
 mod lines;
@@ -37,6 +39,7 @@ mod words;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -161,6 +164,25 @@ impl Engine {
             vectors: view.vectors.len(),
             by_meaning: self.embed.is_some() && !view.vectors.is_empty(),
         })
+    }
+
+    /// Makes questions about names fast: works for about `patience` on what tells which blocks may hold a name. Gives whether
+    /// everything is done.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn prepare(&self, patience: Duration) -> Result<bool, AskError> {
+        let view = self.view(false)?;
+        let until = Instant::now() + patience;
+        for block in view.facts.without_filter() {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            if let Some((batch, _)) = self.reader.block_events(&block.place)? {
+                block.learn(&batch);
+            }
+        }
+        Ok(true)
     }
 
     fn earlier(&self, question: &Question) -> Vec<String> {

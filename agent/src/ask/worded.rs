@@ -397,7 +397,7 @@ mod tests {
     fn said(words: &'static str) -> (Answer, String) {
         let mut streamed = String::new();
         let answer = worded(answer(), &Says(words), &[], &mut |piece| {
-            streamed.push_str(piece)
+            streamed.push_str(piece);
         });
         (answer, streamed)
     }

@@ -2,6 +2,8 @@
 
 mod atoms;
 mod names;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub(super) use names::{Name, names, numbers};

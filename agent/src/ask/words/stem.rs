@@ -9,8 +9,60 @@ const ENDINGS: [&str; 17] = [
 ];
 const LEAST: usize = 4;
 
+/// Forms that no ending tells, with the form that they are read as.
+const IRREGULAR: [(&str, &str); 44] = [
+    ("began", "begin"),
+    ("begun", "begin"),
+    ("bound", "bind"),
+    ("broke", "break"),
+    ("broken", "break"),
+    ("brought", "bring"),
+    ("built", "build"),
+    ("caught", "catch"),
+    ("chosen", "choose"),
+    ("died", "die"),
+    ("dying", "die"),
+    ("fallen", "fall"),
+    ("fell", "fall"),
+    ("found", "find"),
+    ("frozen", "freeze"),
+    ("froze", "freeze"),
+    ("gave", "give"),
+    ("given", "give"),
+    ("grew", "grow"),
+    ("grown", "grow"),
+    ("held", "hold"),
+    ("hung", "hang"),
+    ("kept", "keep"),
+    ("left", "leave"),
+    ("lost", "lose"),
+    ("losing", "lose"),
+    ("met", "meet"),
+    ("ran", "run"),
+    ("read", "read"),
+    ("rose", "rise"),
+    ("sent", "send"),
+    ("slept", "sleep"),
+    ("spent", "spend"),
+    ("stuck", "stick"),
+    ("stolen", "steal"),
+    ("taken", "take"),
+    ("thrown", "throw"),
+    ("threw", "throw"),
+    ("took", "take"),
+    ("woke", "wake"),
+    ("woken", "wake"),
+    ("wrote", "write"),
+    ("written", "write"),
+    ("hidden", "hide"),
+];
+
 /// The stem of a word in lower case.
 pub(super) fn stem(word: &str) -> String {
+    let word = IRREGULAR
+        .iter()
+        .find(|(form, _)| *form == word)
+        .map_or(word, |(_, read_as)| *read_as);
     let mut stem = word.to_owned();
     if stem.len() <= 3 || !stem.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return stem;
@@ -93,6 +145,7 @@ mod tests {
             ],
             &["stop", "stops", "stopped", "stopping"],
             &["retry", "retries", "retried"],
+            &["break", "breaks", "breaking", "broken", "broke"],
             &["allocate", "allocated", "allocation", "allocations"],
         ] {
             let stems: Vec<String> = forms.iter().map(|form| stem(form)).collect();

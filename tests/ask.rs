@@ -1,0 +1,274 @@
+//! `ingest` and `ask` from outside: a small shop's log, made here, and what can be asked about it.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{dir, logsieve, text};
+
+/// Two days of a shop: orders that go well, a database that goes away at a known time, one lack of memory.
+fn shop() -> String {
+    let mut log = String::new();
+    for day in [11, 12] {
+        for minute in 0..600 {
+            let (hour, minute) = (8 + minute / 60, minute % 60);
+            let at = format!("2026-03-{day}T{hour:02}:{minute:02}");
+            let order = day * 100_000 + hour * 1_000 + minute;
+            let _ = writeln!(
+                log,
+                "{at}:01Z INFO shop.orders order {order} accepted for customer cust-{}",
+                minute % 7
+            );
+            let _ = writeln!(log, "{at}:02Z INFO shop.mail mail queued for order {order}");
+            if day == 12 && hour == 10 && (15..20).contains(&minute) {
+                let _ = writeln!(
+                    log,
+                    "{at}:03Z ERROR shop.db connection to 10.0.7.9:5432 refused"
+                );
+                let _ = writeln!(
+                    log,
+                    "{at}:04Z WARN shop.orders order {order} put off, will be tried again in 30s"
+                );
+            }
+        }
+    }
+    let _ = writeln!(
+        log,
+        "2026-03-12T18:00:00Z ERROR kernel Out of memory: Killed process 4711 (thumbnailer)"
+    );
+    log
+}
+
+fn ingest(dir: &Path, log: &str) -> String {
+    std::fs::write(dir.join("shop.log"), log).unwrap();
+    again(dir)
+}
+
+fn again(dir: &Path) -> String {
+    let (log, data) = (dir.join("shop.log"), dir.join("data"));
+    let arguments = [
+        "ingest",
+        "--data-dir",
+        data.to_str().unwrap(),
+        "--name",
+        "shop",
+        "--model",
+        "none",
+        log.to_str().unwrap(),
+    ];
+    text(&logsieve(arguments, b"").expect(0).stdout).to_owned()
+}
+
+fn ask(dir: &Path, question: &str, more: &[&str]) -> Value {
+    let data = dir.join("data");
+    let mut arguments = vec![
+        "ask",
+        "--data-dir",
+        data.to_str().unwrap(),
+        "--model",
+        "none",
+        "--format",
+        "json",
+        question,
+    ];
+    arguments.extend(more);
+    serde_json::from_slice(&logsieve(arguments, b"").expect(0).stdout).unwrap()
+}
+
+fn lines(answer: &Value) -> Vec<&str> {
+    let references = answer["references"].as_array().unwrap().iter();
+    references
+        .flat_map(|reference| reference["lines"].as_array().unwrap())
+        .map(|line| line["text"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn answers_are_counted_and_quoted_from_what_was_ingested() {
+    let dir = dir();
+    let log = shop();
+    let told = ingest(dir.path(), &log);
+    assert!(
+        told.starts_with(&format!("{} bytes read", log.len())),
+        "{told}"
+    );
+    let written: HashSet<&str> = log.lines().collect();
+
+    // In other words than the log's.
+    let answer = ask(dir.path(), "Could the shop not reach its database?", &[]);
+    let best = &answer["references"][0];
+    let template = best["template"].as_str().unwrap_or_default();
+    assert!(
+        template.ends_with("connection to <ip>:<num> refused"),
+        "{answer:#}"
+    );
+    assert_eq!(best["count"], 5);
+    assert_eq!(
+        (best["level"].as_str(), best["id"].as_u64()),
+        (Some("error"), Some(1))
+    );
+    assert_eq!(best["first"], "2026-03-12T10:15:03Z");
+    assert_eq!(best["last"], "2026-03-12T10:19:03Z");
+    assert_eq!(best["streams"][0]["name"], "shop");
+    assert!(answer["answer"].as_str().unwrap().contains("[1]"));
+    assert!(lines(&answer).iter().all(|line| written.contains(line)));
+
+    // Synonyms of operations.
+    let answer = ask(dir.path(), "was anything killed by the oom killer?", &[]);
+    assert_eq!(answer["references"][0]["count"], 1, "{answer:#}");
+
+    // Exactly one name.
+    let answer = ask(dir.path(), "what happened to order 1210017?", &[]);
+    let found = lines(&answer);
+    assert_eq!(found.len(), 3, "{answer:#}");
+    assert!(
+        found
+            .iter()
+            .all(|line| line.contains(" 1210017 ") || line.ends_with(" 1210017"))
+    );
+
+    // A stretch of time, and what was there before it.
+    let answer = ask(
+        dir.path(),
+        "Which errors were logged between 10:10 and 10:17 on 2026-03-12?",
+        &[],
+    );
+    assert_eq!(
+        answer["references"].as_array().unwrap().len(),
+        1,
+        "{answer:#}"
+    );
+    assert_eq!(answer["references"][0]["count"], 2);
+    assert_eq!(answer["references"][0]["count_before"], 0);
+    assert_eq!(lines(&answer).len(), 2);
+
+    // How many.
+    let answer = ask(
+        dir.path(),
+        "How many orders were accepted on 2026-03-11?",
+        &["-k", "1"],
+    );
+    assert_eq!(answer["references"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["references"][0]["count"], 600, "{answer:#}");
+    assert!(
+        answer["answer"].as_str().unwrap().starts_with("600 times"),
+        "{answer:#}"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_not_found_and_says_where_it_was_looked_for() {
+    let dir = dir();
+    ingest(dir.path(), &shop());
+    for question in [
+        "what happened to order 9999999?",
+        "what did 10.0.7.10 do?",
+        "Did the TLS certificate of the mail expire?",
+        "Which errors were logged between 11:00 and 11:30 on 2026-03-12?",
+    ] {
+        let answer = ask(dir.path(), question, &[]);
+        assert_eq!(answer["found"], false, "{question}: {answer:#}");
+        assert_eq!(answer["references"], Value::Array(Vec::new()), "{question}");
+        let told = answer["answer"].as_str().unwrap();
+        assert!(told.starts_with("Nothing found"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_is_ingested_once_and_goes_on_where_it_has_grown() {
+    let dir = dir();
+    let mut log = shop();
+    ingest(dir.path(), &log);
+    assert!(again(dir.path()).starts_with("0 bytes read"));
+    let more = "2026-03-12T18:00:05Z INFO shop.orders order 1218005 accepted for customer cust-1\n";
+    log.push_str(more);
+    // A copy of it is the same file; so is the file under another name.
+    std::fs::write(dir.path().join("copy.log"), &log).unwrap();
+    std::fs::rename(dir.path().join("copy.log"), dir.path().join("shop.log")).unwrap();
+    let told = again(dir.path());
+    assert!(
+        told.starts_with(&format!("{} bytes read", more.len())),
+        "{told}"
+    );
+    let answer = ask(dir.path(), "which orders were accepted?", &["-k", "1"]);
+    assert_eq!(answer["references"][0]["count"], 1_201, "{answer:#}");
+}
+
+#[test]
+fn wrong_use_of_ask_is_told() {
+    let dir = dir();
+    ingest(dir.path(), &shop());
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let told = logsieve(
+        [
+            "ask",
+            "--data-dir",
+            data,
+            "--container",
+            "nobody",
+            "errors?",
+        ],
+        b"",
+    )
+    .expect(1);
+    assert!(told.stderr.contains("`nobody`"), "{}", told.stderr);
+    logsieve(["ask", "--data-dir", data], b"").expect(2);
+    logsieve(["ask", "--data-dir", "/nonexistent/place", "errors?"], b"").expect(1);
+    // Any number of references, and text that would move a terminal's cursor.
+    for (question, k) in [
+        ("errors?", "0"),
+        ("orders accepted", "1000000"),
+        ("\u{1b}[2J \u{7f} ?", "8"),
+    ] {
+        logsieve(
+            [
+                "ask",
+                "--data-dir",
+                data,
+                "-k",
+                k,
+                "--color",
+                "never",
+                question,
+            ],
+            b"",
+        )
+        .expect(0);
+    }
+    let hostile = "2026-03-12T18:00:06Z ERROR shop.ui title \u{1b}[2J cleared by \u{1b}]0;x\u{7} of a guest\n";
+    std::fs::write(dir.path().join("hostile.log"), hostile).unwrap();
+    let file = dir.path().join("hostile.log");
+    logsieve(
+        [
+            "ingest",
+            "--data-dir",
+            data,
+            "--model",
+            "none",
+            file.to_str().unwrap(),
+        ],
+        b"",
+    )
+    .expect(0);
+    let told = logsieve(
+        [
+            "ask",
+            "--data-dir",
+            data,
+            "--color",
+            "never",
+            "which title was cleared?",
+        ],
+        b"",
+    )
+    .expect(0);
+    assert!(!told.stdout.contains(&0x1b), "{}", text(&told.stdout));
+    assert!(
+        text(&told.stdout).contains("cleared by"),
+        "{}",
+        text(&told.stdout)
+    );
+}
