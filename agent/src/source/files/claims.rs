@@ -16,7 +16,7 @@ pub(super) struct Claim {
     pub(super) path: PathBuf,
     /// The file itself, where it is not the one that the walk finds: its name may be another one soon, or none.
     held: Option<Candidate>,
-    node: Node,
+    pub(super) node: Node,
 }
 
 impl Claim {

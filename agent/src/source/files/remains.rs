@@ -155,6 +155,10 @@ impl Follower {
             .iter()
             .filter_map(|at| Some((claims.get(at)?.path.clone(), *at)))
             .collect();
+        let nodes = entries
+            .iter()
+            .filter_map(|at| Some(claims.get(at)?.node))
+            .collect();
         let others: HashSet<PathBuf> = claims
             .iter()
             .filter(|(at, _)| !entries.contains(at))
@@ -174,7 +178,7 @@ impl Follower {
             at_log
                 .is_some_and(|it| it.node() != copy.node() && it.begins_with(copy).unwrap_or(false))
         };
-        for sibling in &siblings[self.first_unread(&siblings, entries, &by_path)..] {
+        for sibling in &siblings[self.first_unread(&siblings, entries, &by_path, &nodes)..] {
             let path = sibling.path.as_path();
             if let Some(at) = by_path.get(path) {
                 chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
@@ -219,8 +223,14 @@ impl Follower {
         siblings: &[Sibling],
         entries: &[usize],
         by_path: &HashMap<PathBuf, usize>,
+        nodes: &HashSet<Node>,
     ) -> usize {
-        let is_claimed = |sibling: &Sibling| by_path.contains_key(&sibling.path);
+        // Under its name, under the next one, or compressed since.
+        let is_claimed = |sibling: &Sibling| {
+            by_path.contains_key(&sibling.path)
+                || nodes.contains(&sibling.node)
+                || is_gzip(&sibling.path) && by_path.contains_key(&sibling.path.with_extension(""))
+        };
         if let Some(first) = siblings.iter().position(is_claimed) {
             return first;
         }

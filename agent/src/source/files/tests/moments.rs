@@ -150,15 +150,21 @@ fn a_file_whose_compression_ends_during_a_start_is_not_read_again() {
         .chain([(first_lines()[1].clone(), false)])
     {
         let wanted = if is_known {
-            "second\nthird\n".to_owned()
+            "second\nbetween\nthird\n".to_owned()
         } else {
-            format!("{first}second\nthird\n")
+            format!("{first}second\nbetween\nthird\n")
         };
         at_every_moment(
             &wanted,
             |dir| {
                 let (log, aside) = (dir.join("0.log"), dir.join("0.log.20260102-000002"));
                 append(&aside, &first);
+                // Nobody has read it, although it is older than what is known.
+                let between = dir.join("0.log.20260102-000003");
+                append(&between, "between\n");
+                let hour = Duration::from_secs(3600);
+                let between = fs::File::options().append(true).open(between).unwrap();
+                between.set_modified(SystemTime::now() - hour).unwrap();
                 let resume = if is_known {
                     read_to(&aside, first.len())
                 } else {
