@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::chat::{completion, items, judged};
+use crate::harness::chat::{Gate, completion, items, judged};
 use crate::harness::{
-    Agent, Answer, Receiver, Request, dir, logsieve, model, objects, text, until,
+    Agent, Answer, Receiver, Request, dir, get, logsieve, model, objects, text, until,
 };
 
 /// Lines of which no rule of the general pack decides any, each of another template.
@@ -37,14 +37,20 @@ fn write(dir: &Path, name: &str, lines: &[&str]) {
     fs::write(dir.join("logs").join(name), lines.join("\n") + "\n").unwrap();
 }
 
-fn application(_: usize, request: &Request) -> Answer {
-    judged(request, |_| "application".to_owned())
+/// A model that says `application` of everything, but not before the gate is open.
+fn application(gate: &Gate) -> impl Fn(usize, &Request) -> Answer + Send + Sync + 'static {
+    let gate = gate.clone();
+    move |_, request| {
+        gate.pass();
+        judged(request, |_| "application".to_owned())
+    }
 }
 
 #[test]
 fn verdicts_of_the_language_model_are_kept_and_never_asked_for_again() {
     let dir = dir();
-    let server = Receiver::start(application);
+    let gate = Gate::default();
+    let server = Receiver::start(application(&gate));
     let agent = Agent::start(dir.path(), &config(dir.path(), &url(&server), ""));
     write(dir.path(), "a.log", &LINES);
     // Nobody waits for the language model.
@@ -55,6 +61,7 @@ fn verdicts_of_the_language_model_are_kept_and_never_asked_for_again() {
             .all(|event| event["category"] == "unclassified"),
         "{first:#?}"
     );
+    gate.open();
     until(
         "the verdicts",
         || {
@@ -76,6 +83,16 @@ fn verdicts_of_the_language_model_are_kept_and_never_asked_for_again() {
         "{sent}"
     );
     assert!(!sent.contains("Sw0rdf1sh"), "{sent}");
+    let (status, log) = get(agent.api, "/api/llm/log?limit=5").unwrap();
+    let log: Value = serde_json::from_str(&log).unwrap();
+    assert_eq!((status, &log["enabled"]), (200, &true.into()), "{log}");
+    let shown = log["sent"].as_array().unwrap();
+    assert_eq!(shown.len(), asked.len());
+    let newest = asked.last().unwrap();
+    assert_eq!(
+        shown[0]["request"].as_str().unwrap().as_bytes(),
+        newest.body
+    );
     write(dir.path(), "b.log", &LINES);
     let again = agent.wait_for(8, |_| true).split_off(4);
     for event in &again {
@@ -200,7 +217,8 @@ fn without_key_and_url_the_stage_is_off_and_says_what_to_do() {
 fn only_what_the_bert_abstains_on_is_asked() {
     let Some(model) = model() else { return };
     let dir = dir();
-    let server = Receiver::start(application);
+    let gate = Gate::default();
+    let server = Receiver::start(application(&gate));
     let config = config(dir.path(), &url(&server), "")
         + &format!(
             "classify: {{model: {{directory: \"{}\"}}, wait_ms: 60000}}\n",
@@ -221,6 +239,7 @@ fn only_what_the_bert_abstains_on_is_asked() {
         first.iter().all(|event| event["stage"] == "bert"),
         "{first:#?}"
     );
+    gate.open();
     let abstained: Vec<&Value> = first
         .iter()
         .filter(|event| event["category"] == "unclassified")

@@ -4,6 +4,10 @@
     reason = "several test binaries share it, and each takes what it needs"
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::receiver::{Answer as Reply, Request};
@@ -45,4 +49,23 @@ pub(crate) fn judged(request: &Request, judge: impl Fn(&str) -> String) -> Reply
         })
         .collect();
     completion(&json!({ "answers": answers }).to_string())
+}
+
+/// Holds a server's answers back until the test has seen what it has to see before them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    /// Lets the answers go.
+    pub(crate) fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Waits until it is open; not for ever, so that a test that has failed ends.
+    pub(crate) fn pass(&self) {
+        let deadline = Instant::now() + Duration::from_secs(25);
+        while !self.0.load(Ordering::Acquire) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use logline::template::TemplateId;
 
 use super::receiver::{Answer as Reply, Receiver, Request};
-pub(super) use crate::chat::{completion, items, judged};
+pub(super) use crate::chat::{Gate, completion, items, judged};
 use crate::classify::llm::{self, Answer, Category, Llm, Options, Question};
 use crate::config::{Checked, llm::Llm as Configured};
 use crate::shutdown::Shutdown;

@@ -1,11 +1,11 @@
 //! What is asked together, and what becomes of the answers.
 
-use super::rig::{Rig, completion, items, judged, question, sensible, until};
+use super::rig::{Gate, Rig, completion, items, judged, question, sensible, until};
 use crate::classify::llm::{Chat, Purpose};
 
 #[test]
 fn each_template_is_answered_once_with_a_confidence_from_agreement() {
-    let rig = Rig::start("", sensible);
+    let rig = Rig::start(", linger_ms: 3000", sensible);
     let asked = ["network is gone", "storage is gone", "security is gone"];
     for template in asked {
         assert!(rig.llm.ask(question(template)));
@@ -63,7 +63,12 @@ fn the_request_holds_a_schema_with_the_allowed_categories_alone() {
 
 #[test]
 fn hundreds_of_templates_need_a_few_dozen_requests() {
-    let rig = Rig::start(", linger_ms: 1000", sensible);
+    let gate = Gate::default();
+    let asked = gate.clone();
+    let rig = Rig::start(", linger_ms: 3000", move |n, request| {
+        asked.pass();
+        sensible(n, request)
+    });
     let count = 420;
     for number in 0..count {
         let subject = ["volume", "session", "peer", "lease", "shard", "cursor"][number % 6];
@@ -75,6 +80,7 @@ fn hundreds_of_templates_need_a_few_dozen_requests() {
             "{subject} {word} of network {number} gone"
         ))));
     }
+    gate.open();
     assert_eq!(rig.answers(count).len(), count);
     let requests = rig.server.requests();
     assert!(requests.len() <= 30, "{}", requests.len());
@@ -103,7 +109,7 @@ fn an_abstaining_model_leaves_the_template_unclassified() {
 
 #[test]
 fn two_votes_that_differ_say_nothing() {
-    let rig = Rig::start(", second_vote: true", |n, request| {
+    let rig = Rig::start(", second_vote: true, linger_ms: 3000", |n, request| {
         judged(request, |template| match (n, template.contains("sure")) {
             (_, true) | (0, _) => "network".to_owned(),
             _ => "storage".to_owned(),
@@ -185,19 +191,19 @@ fn words_come_whole_or_in_pieces_and_through_the_same_log() {
 
 #[test]
 fn who_has_the_most_lines_behind_it_goes_first() {
-    let rig = Rig::start(", max_templates: 1, linger_ms: 1000", |n, request| {
-        if n == 0 {
-            // Meanwhile the others come.
-            std::thread::sleep(std::time::Duration::from_millis(300));
-        }
+    let gate = Gate::default();
+    let asked = gate.clone();
+    let rig = Rig::start(", max_templates: 1", move |n, request| {
+        asked.pass();
         sensible(n, request)
     });
     rig.llm.ask(question("first"));
-    until(|| (!rig.server.requests().is_empty() || rig.llm.waiting() == 0).then_some(()));
+    until(|| (rig.llm.waiting() == 0).then_some(())).expect("the first is being asked");
     for (template, lines) in [("few", 3), ("many", 500), ("some", 40)] {
         rig.llm.ask(question(template));
         rig.llm.waits([(question(template).id, lines)]);
     }
+    gate.open();
     let order: Vec<_> = (0..4).map(|_| rig.answer().id).collect();
     assert_eq!(
         order,
