@@ -139,7 +139,12 @@ fn the_image_needs_no_rights_and_loses_nothing() {
     };
     assert_eq!(inspect(BUILT, "{{.Config.User}}"), "65532:65532");
     let size: u64 = inspect(BUILT, "{{.Size}}").parse().unwrap();
-    assert!(size < 120_000_000, "{size} bytes");
+    // A release of the agent takes 22 MB; the one of the tests is larger and grows with every check in it.
+    let agent = fs::metadata(dir.path().join("context/dist/logsieve"))
+        .unwrap()
+        .len();
+    let rest = size - agent;
+    assert!(rest < 80_000_000, "{rest} bytes beside the agent's own");
     let (shell, said) = engine.try_docker(&[
         "run",
         "--rm",
