@@ -14,6 +14,7 @@
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
+//! | [`http`] | the API: the seeds' shapes, refusals, live streams, bounds |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
@@ -48,6 +49,7 @@ mod follow;
 mod harness;
 mod healthcheck;
 mod hostile;
+mod http;
 mod image;
 mod llm;
 mod metrics;

@@ -30,6 +30,7 @@ const AGENT: &[(&str, &[&str])] = &[
     (
         "http",
         &[
+            "ask",
             "classify",
             "config",
             "escape",
@@ -50,7 +51,7 @@ const AGENT: &[(&str, &[&str])] = &[
         "store",
         &["classify", "escape", "flow", "source", "telemetry"],
     ),
-    ("answers", &["ask", "classify", "http"]),
+    ("answers", &["ask"]),
     ("ask", &["classify", "flow", "store", "telemetry"]),
     (
         "sink",

@@ -19,7 +19,7 @@ use logline::time::TimeContext;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::answers::Answers;
+use crate::answers;
 use crate::ask::Engine;
 use crate::classify::llm::{self, Llm};
 use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
@@ -98,7 +98,8 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         batches,
         used,
     };
-    let mut flow = Flow::new(settings(config), Arc::new(rules));
+    let rules = Arc::new(rules);
+    let mut flow = Flow::new(settings(config), Arc::clone(&rules));
     let placed = places(&store);
     take_up(&mut flow, &recovered, &placed);
     let (answered, answers) = channel();
@@ -142,24 +143,34 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     )?;
     drop(recovered);
 
+    let classifier = Arc::new(http::Classifier::new(
+        rules,
+        handle.clone(),
+        store.reader(),
+        config.utc_offset_s,
+    ));
     let http = match (&config.api, api_listener) {
         (Some(options), Some(listener)) => {
-            let engine = Engine::new(store.reader(), Some(Arc::new(handle.clone())));
-            let answers = Answers::new(engine, llm.clone())
-                .context("the room that answers cannot be started")?;
+            let engine = if config.store.enabled {
+                let engine = Engine::new(store.reader(), Some(Arc::new(handle.clone())));
+                Some(answers::ready(engine).context("the room that answers cannot be started")?)
+            } else {
+                None
+            };
             let api = http::Api::new(http::Parts {
                 reader: store.reader(),
                 health: Arc::clone(&health),
                 docker: sources::docker_host(config),
                 host: sink::host_name(),
-                classifier: None,
-                asker: Some(Arc::new(answers)),
+                classifier: Arc::clone(&classifier),
+                engine,
                 writer: Some(Arc::new(Desk::new(
-                    llm,
+                    llm.clone(),
                     store.reader(),
                     &pack,
                     handle.clone(),
                 ))),
+                llm,
                 options: options.clone(),
                 shutdown: shutdown.clone(),
             })
@@ -182,6 +193,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         choice: &config.pack,
         control,
         handle: &handle,
+        classifier: &classifier,
         store: &store,
         health: &health,
         metrics: &metrics,
@@ -367,6 +379,7 @@ struct Reload<'a> {
     choice: &'a PackChoice,
     control: Sender<Control>,
     handle: &'a Handle,
+    classifier: &'a http::Classifier,
     store: &'a Store,
     health: &'a Health,
     metrics: &'a Metrics,
@@ -390,8 +403,10 @@ impl Reload<'_> {
                 info!(pack = %pack.name, rules = rules.len(), "pack reloaded");
                 self.health.fine("pack", loaded(&pack));
                 self.handle.reload(self.renewal(Some(Arc::new(pack))));
+                let rules = Arc::new(rules);
+                self.classifier.renew(Arc::clone(&rules));
                 // A flow that has ended needs no rules.
-                let _ = self.control.send(Control::Rules(Arc::new(rules)));
+                let _ = self.control.send(Control::Rules(rules));
             }
             Err(problem) => {
                 self.handle.reload(self.renewal(None));

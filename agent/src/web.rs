@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Asks every request to `router` for a bearer token, if there is one to ask for. `setting` names the configuration key of
 /// the token's file.
@@ -59,9 +59,13 @@ fn same(given: &[u8], token: &[u8]) -> bool {
 
 /// A refusal: a word for programs, what is wrong, and what to do about it. Clients of FastAPI services find it in `detail`.
 pub fn error(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
-    let body = json!({
+    (status, Json(body(code, message, hint))).into_response()
+}
+
+/// The body of a refusal.
+pub fn body(code: &str, message: &str, hint: &str) -> Value {
+    json!({
         "error": {"code": code, "message": message, "hint": hint},
         "detail": message,
-    });
-    (status, Json(body)).into_response()
+    })
 }

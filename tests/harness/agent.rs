@@ -23,21 +23,26 @@ impl Agent {
     /// Starts `run` in `dir` with `config` (YAML) and waits until it is up. The harness adds the listeners and the log and,
     /// where `config` does not name them, the sinks (JSON on standard output) and the store (`state` in `dir`).
     pub(crate) fn start(dir: &Path, config: &str) -> Self {
-        Self::start_with(dir, config, "")
+        Self::start_with(dir, config, "", "")
+    }
+
+    /// The same with further settings of the section `api`, in YAML's flow style.
+    pub(crate) fn start_with_api(dir: &Path, config: &str, settings: &str) -> Self {
+        Self::start_with(dir, config, settings, "")
     }
 
     /// As [`start`](Self::start), with a token in this file for the metrics and health listener.
     pub(crate) fn start_with_token(dir: &Path, config: &str, token_file: &Path) -> Self {
         let token_file = format!(", token_file: \"{}\"", token_file.display());
-        Self::start_with(dir, config, &token_file)
+        Self::start_with(dir, config, "", &token_file)
     }
 
-    fn start_with(dir: &Path, config: &str, telemetry: &str) -> Self {
+    fn start_with(dir: &Path, config: &str, api_too: &str, telemetry: &str) -> Self {
         let (port, api) = (free_port(), free_port());
         let file = dir.join("logsieve.yaml");
         let has = |key: &str| config.lines().any(|line| line.starts_with(key));
         let mut whole = format!(
-            "{config}\napi: {{listen: \"127.0.0.1:{api}\"}}\ntelemetry: {{listen: \"127.0.0.1:{port}\"{telemetry}}}\nlog: {{level: debug}}\n"
+            "{config}\napi: {{listen: \"127.0.0.1:{api}\", {api_too}}}\ntelemetry: {{listen: \"127.0.0.1:{port}\"{telemetry}}}\nlog: {{level: debug}}\n"
         );
         if !has("sinks:") {
             whole.push_str("sinks: {stdout: {format: json}}\n");

@@ -14,7 +14,7 @@ mod wait;
 pub(crate) use agent::Agent;
 pub(crate) use engine::{Engine, IMAGE};
 pub(crate) use exe::{logsieve, objects, text};
-pub(crate) use http::{free_port, get};
+pub(crate) use http::{Reply, ask, free_port, get};
 pub(crate) use peer::{Peer, python};
 pub(crate) use prometheus::Prometheus;
 pub(crate) use receiver::{Answer, Receiver, Request};

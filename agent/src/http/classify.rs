@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::extract::Payload;
-use super::ports::{By, Classifier, Journey, Step};
+use super::journey::{By, Journey, Judge, Step};
 use super::problem::Problem;
 use crate::flow::UNCLASSIFIED;
 
@@ -43,7 +43,7 @@ pub(super) struct Classified {
     /// How long it took.
     processing_time_ms: u64,
     /// What each stage did.
-    journey: Vec<Step>,
+    journey: [Step; 3],
     /// How bad it is.
     level: &'static str,
     /// Why it has this category.
@@ -68,7 +68,7 @@ pub(super) struct ManyClassified {
 #[serde(untagged)]
 pub(super) enum Answer {
     /// For `log_message`.
-    One(Classified),
+    One(Box<Classified>),
     /// For `lines`.
     Many(ManyClassified),
 }
@@ -110,16 +110,19 @@ pub(super) async fn classify(
             "send the line that is to be classified",
         ));
     }
-    let classifier = api.classifier()?;
+    let classifier = api.classifier();
+    let until = Instant::now() + api.options().timeout / 2;
     let body = api
         .judge(move || {
             let started = Instant::now();
-            let mut results: Vec<Classified> = lines
-                .into_iter()
-                .map(|line| one(&*classifier, line))
-                .collect();
+            let mut results: Vec<Classified> = classifier.with(|judge| {
+                lines
+                    .into_iter()
+                    .map(|line| one(judge, line, until))
+                    .collect()
+            });
             let answer = match results.pop() {
-                Some(only) if !many => Answer::One(only),
+                Some(only) if !many => Answer::One(Box::new(only)),
                 last => {
                     results.extend(last);
                     Answer::Many(ManyClassified {
@@ -142,9 +145,9 @@ pub(super) async fn classify(
     }
 }
 
-fn one(classifier: &dyn Classifier, line: String) -> Classified {
+fn one(judge: &mut Judge<'_>, line: String, until: Instant) -> Classified {
     let started = Instant::now();
-    let journey = classifier.journey(line.as_bytes());
+    let journey = judge.journey(line.as_bytes(), until);
     let Journey {
         category,
         by,

@@ -14,8 +14,7 @@
 //! | [`around`] | an event among its neighbours |
 //! | [`overview`] | what is going on, counted |
 //! | [`query`] | questions |
-//! | [`classify`], [`generate`] | what infrnce's clients ask for |
-//! | [`ports`] | what is asked of the rooms that judge, answer and write |
+//! | [`classify`], [`journey`], [`generate`], [`ports`] | what infrnce's clients ask for |
 //! | [`templates`] | templates, categories, labels |
 //! | [`stream`] | events as they come |
 //! | [`docs`] | `/docs` and `/openapi.json` |
@@ -28,6 +27,7 @@ mod docs;
 mod extract;
 mod generate;
 mod guard;
+mod journey;
 mod lines;
 mod logs;
 mod overview;
@@ -48,10 +48,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
+use logline::redact::{RedactOptions, Redactor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::ask::Engine;
+use crate::classify::llm::Llm;
 use crate::config::{Api as Options, sinks::Redact};
 use crate::shutdown::Shutdown;
 use crate::sink::mask::Mask;
@@ -59,16 +62,17 @@ use crate::source::docker::Host;
 use crate::store::{Fault, Reader};
 use crate::telemetry::Health;
 use crate::web::guarded;
-use ports::{Asker, Classifier, Writer};
+use ports::Writer;
 use problem::Problem;
 use which::Which;
 
+pub use journey::Classifier;
 pub use server::spawn as serve;
 
 /// Reads of the store at a time; further ones wait for their turn.
 const READS: usize = 4;
 /// Requests for the classifier at a time.
-const JUDGEMENTS: usize = 4;
+const JUDGEMENTS: usize = 2;
 
 /// What the answers are made from.
 pub struct Parts {
@@ -80,11 +84,13 @@ pub struct Parts {
     pub docker: Host,
     /// This host's name.
     pub host: String,
-    /// Judges lines; none: it is not there.
-    pub classifier: Option<Arc<dyn Classifier>>,
-    /// Answers questions; none: it is not there.
-    pub asker: Option<Arc<dyn Asker>>,
-    /// Writes with an LLM; none: there is none.
+    /// Judges lines.
+    pub classifier: Arc<Classifier>,
+    /// Answers questions; none: there is no store.
+    pub engine: Option<Arc<Engine>>,
+    /// The language model, if there is one.
+    pub llm: Option<Llm>,
+    /// Writes lines of log; none: nobody does.
     pub writer: Option<Arc<dyn Writer>>,
     /// How the listener is set up.
     pub options: Options,
@@ -101,6 +107,7 @@ pub struct Api {
 struct Inner {
     parts: Parts,
     redact: Redact,
+    redactor: Option<Redactor>,
     fan: stream::Fan,
     rate: rate::Rate,
     reads: Arc<Semaphore>,
@@ -120,10 +127,12 @@ impl Api {
     /// # Errors
     /// Where a thread cannot be started.
     pub fn new(parts: Parts) -> std::io::Result<Self> {
-        let redact = if parts.options.redact {
-            Redact::On(logline::redact::RedactOptions::default())
+        let (redact, redactor) = if parts.options.redact {
+            let options = RedactOptions::default();
+            let redactor = Redactor::new(&options).map_err(std::io::Error::other)?;
+            (Redact::On(options), Some(redactor))
         } else {
-            Redact::Off
+            (Redact::Off, None)
         };
         let lines = mask(&redact)
             .map(|mask| lines::Lines::new(&parts.host, mask))
@@ -133,6 +142,7 @@ impl Api {
         Ok(Self {
             inner: Arc::new(Inner {
                 redact,
+                redactor,
                 fan,
                 rate: rate::Rate::new(parts.options.requests_per_second),
                 reads: Arc::new(Semaphore::new(READS)),
@@ -181,18 +191,12 @@ impl Api {
         Arc::clone(&self.inner.streams)
     }
 
-    fn classifier(&self) -> Result<Arc<dyn Classifier>, Problem> {
-        self.inner.parts.classifier.clone().ok_or_else(|| {
-            Problem::unavailable(
-                "no_classifier",
-                "nothing classifies lines at this time",
-                "GET /health says why",
-            )
-        })
+    fn classifier(&self) -> Arc<Classifier> {
+        Arc::clone(&self.inner.parts.classifier)
     }
 
-    fn asker(&self) -> Result<Arc<dyn Asker>, Problem> {
-        self.inner.parts.asker.clone().ok_or_else(|| {
+    fn engine(&self) -> Result<Arc<Engine>, Problem> {
+        self.inner.parts.engine.clone().ok_or_else(|| {
             Problem::unavailable(
                 "store_off",
                 "questions are answered from the store, and there is none",
@@ -203,25 +207,17 @@ impl Api {
 
     fn writer(&self) -> Result<Arc<dyn Writer>, Problem> {
         self.inner.parts.writer.clone().ok_or_else(|| {
-            Problem::unavailable(
-                "no_llm",
-                "there is no LLM",
-                "set llm.url or one of the keys that the section llm names",
-            )
+            Problem::unavailable("no_writer", "nobody writes lines", "GET /health says why")
         })
     }
 
-    fn can_classify(&self) -> bool {
-        self.inner.parts.classifier.is_some()
+    fn llm(&self) -> Option<&Llm> {
+        self.inner.parts.llm.as_ref()
     }
 
-    fn has_model(&self) -> bool {
-        let classifier = self.inner.parts.classifier.as_ref();
-        classifier.is_some_and(|classifier| classifier.has_model())
-    }
-
-    fn can_generate(&self) -> bool {
-        self.inner.parts.writer.is_some()
+    /// Masks the secrets in what is shown, where that is wanted.
+    fn redactor(&self) -> Option<&Redactor> {
+        self.inner.redactor.as_ref()
     }
 
     /// Whether this agent may be asked under the name in `authority`. Without a token only under names that mean this host

@@ -49,7 +49,10 @@ impl<S> Patient<S> {
             stalled.as_mut().reset(deadline);
         }
         match stalled.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(()) => {
+                tracing::debug!("a connection is cut off: the other side takes nothing");
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

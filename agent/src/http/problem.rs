@@ -89,6 +89,11 @@ impl Problem {
         )
     }
 
+    /// The same as the body of an answer has it.
+    pub(super) fn body(&self) -> serde_json::Value {
+        web::body(self.code, &self.message, &self.hint)
+    }
+
     /// The store cannot be read.
     pub(super) fn store(fault: &Fault) -> Self {
         Self::unavailable(

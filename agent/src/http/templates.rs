@@ -12,8 +12,9 @@ use super::Api;
 use super::extract::{Name, Params, Payload};
 use super::lines::template_id;
 use super::logs::time_of;
-use super::ports::Untaught;
 use super::problem::Problem;
+use crate::classify::TeachError;
+use crate::flow::UNCLASSIFIED;
 use crate::store::KnownTemplate;
 
 /// Templates that one answer may hold.
@@ -33,6 +34,8 @@ pub(super) struct Wanted {
     gone_since: Option<String>,
     /// With this text in them.
     contains: Option<String>,
+    /// Judged to be of this category; `unclassified` where whoever judged abstained.
+    category: Option<String>,
     /// At most so many.
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 5_000, default = 100)]
@@ -69,6 +72,23 @@ pub(super) struct Template {
     first_seen: String,
     /// When it was last seen.
     last_seen: String,
+    /// What it is judged to be about; none where its lines are decided by rules or nobody has judged it.
+    judged: Option<Judged>,
+}
+
+/// What a template is judged to be about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Judged {
+    /// The category; `unclassified` where whoever judged abstained.
+    category: String,
+    /// `bert`, `llm` or `taught`.
+    stage: &'static str,
+    /// Probability that the category is right.
+    confidence: f32,
+    /// Why.
+    reason: String,
+    /// What tells the model and the taxonomy from others.
+    version: String,
 }
 
 impl Template {
@@ -79,8 +99,25 @@ impl Template {
             count: known.count,
             first_seen: text(known.first_seen),
             last_seen: text(known.last_seen),
+            judged: known.judged.as_ref().map(|judged| Judged {
+                category: judged
+                    .category
+                    .clone()
+                    .unwrap_or_else(|| UNCLASSIFIED.to_owned()),
+                stage: judged.stage.as_str(),
+                confidence: judged.confidence,
+                reason: judged.reason.clone(),
+                version: judged.version.clone(),
+            }),
         }
     }
+}
+
+fn is_of(template: &KnownTemplate, category: &str) -> bool {
+    template
+        .judged
+        .as_ref()
+        .is_some_and(|judged| judged.category.as_deref().unwrap_or(UNCLASSIFIED) == category)
 }
 
 fn text(nanoseconds: i64) -> String {
@@ -123,6 +160,10 @@ pub(super) async fn list(
                         .contains
                         .as_ref()
                         .is_none_or(|text| template.text.contains(text.as_str()))
+                    && wanted
+                        .category
+                        .as_ref()
+                        .is_none_or(|category| is_of(template, category))
             });
             match wanted.sort {
                 Sort::Count => found.sort_by_key(|template| Reverse(template.count)),
@@ -212,7 +253,7 @@ pub(super) async fn label(
     Payload(label): Payload<Label>,
 ) -> Result<Json<Labelled>, Problem> {
     let wanted = template_id(&id).ok_or_else(not_found)?;
-    let classifier = api.classifier()?;
+    let classifier = api.classifier();
     let category = label.category.clone();
     let taught = api
         .judge(move || classifier.teach(wanted, &category))
@@ -224,15 +265,15 @@ pub(super) async fn label(
             category: label.category,
             stage: "taught",
         })),
-        Err(Untaught::Template) => Err(not_found()),
-        Err(Untaught::Category(known)) => Err(Problem::value(
+        Err(TeachError::Template(_)) => Err(not_found()),
+        Err(TeachError::Category { known, .. }) => Err(Problem::value(
             "there is no such category",
             format!("use one of {}", known.join(", ")),
         )),
-        Err(Untaught::Failed(why)) => Err(Problem::unavailable(
-            "not_kept",
-            why,
-            "GET /health says what is wrong",
+        Err(stopping @ TeachError::Ended) => Err(Problem::unavailable(
+            "stopping",
+            stopping,
+            "try again when it is up",
         )),
     }
 }

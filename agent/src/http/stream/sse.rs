@@ -186,7 +186,11 @@ impl Watcher {
         match received {
             Err(_) => Some(Bytes::from_static(b":\n\n")),
             // It was too slow for what comes; it may come back with the last id.
-            Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => None,
+            Ok(Err(RecvError::Lagged(_))) => {
+                tracing::debug!("a stream is cut off: its reader is too slow");
+                None
+            }
+            Ok(Err(RecvError::Closed)) => None,
             Ok(Ok(frame)) => match &*frame {
                 Frame::Anew => None,
                 Frame::Missed(events) => {

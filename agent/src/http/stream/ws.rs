@@ -118,6 +118,7 @@ async fn watch(mut socket: WebSocket, api: &Api, choice: &Choice, _place: Place)
         let sent = match received {
             // It was too slow for what comes.
             Err(RecvError::Lagged(_)) => {
+                tracing::debug!("a stream is cut off: its reader is too slow");
                 return close(socket, close_code::AGAIN, "too slow").await;
             }
             Err(RecvError::Closed) => {
