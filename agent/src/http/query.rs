@@ -19,6 +19,7 @@ use super::Api;
 use super::extract::{Params, Payload};
 use super::logs::time_of;
 use super::problem::Problem;
+use super::stream::ServerSentEvent;
 use crate::ask::worded::{Prompt, Wording};
 use crate::ask::{Answer, AskError, EngineStats, Question};
 use crate::classify::llm::{Chat, Llm, Purpose};
@@ -198,7 +199,7 @@ impl Wording for Words {
     responses(
         (status = 200, description = "The answer; with `stream` as server-sent events", content(
             (QueryResponse = "application/json"),
-            (String = "text/event-stream"),
+            (ServerSentEvent = "text/event-stream"),
         )),
         (status = 404, description = "There is no such container", body = super::problem::ErrorBody),
     )

@@ -16,11 +16,26 @@ pub(super) mod sse;
 pub(super) mod ws;
 
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
 
 pub(super) use fan::Fan;
 
 use super::Api;
 use super::problem::Problem;
+
+/// A server-sent event.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it is written by hand; this is its description")]
+pub(super) struct ServerSentEvent {
+    /// What it is; `message` where nothing is said.
+    #[schema(required = false)]
+    event: String,
+    /// An object in JSON.
+    data: String,
+    /// What to go on after.
+    #[schema(required = false)]
+    id: String,
+}
 
 /// A place among the live streams; free again when it is dropped.
 pub(super) struct Place {

@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 
 use super::choice::Choice;
 use super::fan::{Encoded, Frame};
-use super::{Place, past, place};
+use super::{Place, ServerSentEvent, past, place};
 use crate::http::Api;
 use crate::http::extract::Params;
 use crate::http::logs::level_of;
@@ -66,7 +66,7 @@ impl Wanted {
     path = "/api/events",
     tag = "live",
     params(Wanted, ("Last-Event-ID" = Option<String>, Header, description = "Go on after the event with this id")),
-    responses((status = 200, description = "Server-sent events, until one side ends it", body = String, content_type = "text/event-stream"))
+    responses((status = 200, description = "Server-sent events, until one side ends it", body = ServerSentEvent, content_type = "text/event-stream"))
 )]
 pub(in crate::http) async fn events(
     State(api): State<Api>,
