@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test litellm check plugins wasm soak fuzz bench accuracy model model-figures train
+.PHONY: help run test litellm check plugins wasm udf soak fuzz bench accuracy model model-figures train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -20,7 +20,7 @@ test: ## install what the tests need, then everything that must hold before a ch
 	@scripts/need-rust
 	@scripts/setup-tests
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory wasm
+	@$(MAKE) --no-print-directory plugins
 	@scripts/run-tests
 
 litellm: ## install the LiteLLM proxy for the tests of the LLM stage (750 MB; without it they are skipped)
@@ -33,7 +33,10 @@ check: ## formatting, clippy, the documentation's own links, the training data
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	python3 model/check_data.py
 
-plugins: wasm ## build the plugins for other pipelines: the Fluent Bit filter
+plugins: wasm udf ## build the plugins for other pipelines: the Fluent Bit filter, the functions for Arroyo
+
+udf: ## build the functions for Arroyo as Arroyo does (Arrow takes a few minutes the first time)
+	@scripts/udf-build
 
 wasm: ## build the Fluent Bit filter, and with it the pure crate, for wasm32
 	@scripts/wasm-build

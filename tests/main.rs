@@ -9,6 +9,8 @@
 //! | [`conformance`] | what rules and levels say does not depend on the order of the lines |
 //! | [`healthcheck`] | `logsieve healthcheck`: well, degraded, gone, with a token |
 //! | [`filter`] | the Fluent Bit filter in a WebAssembly runtime: what it adds, leaves alone, costs |
+//! | [`udf`] | the functions for Arroyo, through their symbols with Arrow arrays |
+//! | [`skins`] | agent, filter and functions say the same of a line |
 //! | [`hostile`] | bad input: never a panic, never another line's loss |
 //! | [`image`] | the Dockerfile, built and run by a Docker engine |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
@@ -60,4 +62,6 @@ mod reload;
 mod rooms;
 mod shipped;
 mod sinks;
+mod skins;
 mod store;
+mod udf;

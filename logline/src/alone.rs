@@ -11,9 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     decode::{self, Wrapper},
     escape::{escape_json, write_confidence, write_id},
-    event::Stream,
-    level::Level,
-    rules::{RuleSet, Scratch},
+    event::{Fragment, Stream},
+    level::{self, Level},
+    rules::{Decision, RuleSet, Scratch},
     sieve::{self, Source},
     template::{Masked, TemplateId, mask},
     time::TimeContext,
@@ -63,34 +63,71 @@ impl Alone {
     ///
     /// `source` is what is known beside the line; its stream counts where the wrapper names none.
     pub fn judge(&mut self, line: &[u8], source: &Source<'_>) -> Verdict<'_> {
-        let (mut fragment, _) = decode::decode(line, Wrapper::Auto);
-        fragment.cut_to(MAX_BYTES);
-        let source = Source {
-            stream: match fragment.timestamp {
-                None if fragment.stream == Stream::Stdout => source.stream,
-                _ => fragment.stream,
-            },
-            ..*source
-        };
+        let (fragment, source) = unwrap(line, source);
+        let time = TimeContext::default();
         let read = sieve::read(
             &self.rules,
             &mut self.scratch,
-            &TimeContext::default(),
+            &time,
             &fragment.text,
             &source,
         );
         mask(&read.message, &mut self.masked);
         let decision = read.decision.as_ref();
         Verdict {
-            category: decision
-                .and_then(|decision| self.rules.categories().get(decision.category))
-                .map_or(UNCLASSIFIED, |category| &category.id),
+            category: category(&self.rules, decision),
             level: read.level,
             rule: decision.map(|decision| self.rules.rule_id(decision.rule)),
             confidence: decision.map_or(0.0, |decision| decision.confidence),
             template: self.masked.text(),
         }
     }
+
+    /// The category that [`judge`](Self::judge) would give, for less.
+    pub fn category(&mut self, line: &[u8], source: &Source<'_>) -> &str {
+        let (fragment, source) = unwrap(line, source);
+        let decision = sieve::decide(&self.rules, &mut self.scratch, &fragment.text, &source);
+        category(&self.rules, decision.as_ref())
+    }
+
+    /// The level that [`judge`](Self::judge) would give, for less: rules are asked only where the line's words tell none.
+    pub fn level(&mut self, line: &[u8], source: &Source<'_>) -> Level {
+        let (fragment, source) = unwrap(line, source);
+        let (header, message) = sieve::head(&fragment.text, &TimeContext::default());
+        level::of(&header, &message)
+            .or_else(|| {
+                sieve::decide(&self.rules, &mut self.scratch, &fragment.text, &source)?.level
+            })
+            .unwrap_or_default()
+    }
+
+    /// The template that [`judge`](Self::judge) would give, for less. UTF-8.
+    pub fn template(&mut self, line: &[u8]) -> &[u8] {
+        let (fragment, _) = unwrap(line, &Source::default());
+        let (_, message) = sieve::head(&fragment.text, &TimeContext::default());
+        mask(&message, &mut self.masked);
+        self.masked.text()
+    }
+}
+
+/// The line without its wrapper, cut, and what is known of it with the wrapper's stream.
+fn unwrap<'a, 's>(line: &'a [u8], source: &Source<'s>) -> (Fragment<'a>, Source<'s>) {
+    let (mut fragment, _) = decode::decode(line, Wrapper::Auto);
+    fragment.cut_to(MAX_BYTES);
+    let source = Source {
+        stream: match fragment.timestamp {
+            None if fragment.stream == Stream::Stdout => source.stream,
+            _ => fragment.stream,
+        },
+        ..*source
+    };
+    (fragment, source)
+}
+
+fn category<'a>(rules: &'a RuleSet, decision: Option<&Decision>) -> &'a str {
+    decision
+        .and_then(|decision| rules.categories().get(decision.category))
+        .map_or(UNCLASSIFIED, |category| &category.id)
 }
 
 impl Verdict<'_> {

@@ -126,10 +126,8 @@ pub(crate) fn read<'a>(
     text: &'a [u8],
     source: &Source<'_>,
 ) -> Read<'a> {
-    let mut header = header::parse(text, time);
-    let message = body(&mut header);
-    let input = input(text, &message, &header, source);
-    let decision = rules.decide(scratch, &input);
+    let (header, message) = head(text, time);
+    let decision = rules.decide(scratch, &input(text, &message, &header, source));
     // A rule speaks for many lines; the words of this one know it better.
     let level = level::of(&header, &message)
         .or_else(|| decision.as_ref().and_then(|decision| decision.level))
@@ -140,6 +138,24 @@ pub(crate) fn read<'a>(
         level,
         decision,
     }
+}
+
+/// The head of an event and what it says.
+pub(crate) fn head<'a>(text: &'a [u8], time: &TimeContext) -> (Header<'a>, Cow<'a, [u8]>) {
+    let mut header = header::parse(text, time);
+    let message = body(&mut header);
+    (header, message)
+}
+
+/// What the rules say of one event.
+pub(crate) fn decide(
+    rules: &RuleSet,
+    scratch: &mut Scratch,
+    text: &[u8],
+    source: &Source<'_>,
+) -> Option<Decision> {
+    let (header, message) = head(text, &TimeContext::default());
+    rules.decide(scratch, &input(text, &message, &header, source))
 }
 
 /// What the rules look at.

@@ -9,6 +9,7 @@ mod http;
 mod peer;
 mod prometheus;
 mod receiver;
+pub(crate) mod udf;
 mod wait;
 
 pub(crate) use agent::Agent;

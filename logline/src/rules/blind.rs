@@ -11,20 +11,20 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::{pack::Rule, pattern};
+use super::pack::Rule;
 
 /// Whether `rule` is blind to numbers.
 pub(super) fn is_blind(rule: &Rule) -> bool {
     let mut literals = rule.any.iter().chain(&rule.all).chain(&rule.none);
-    let mut regexes = rule.regex.iter().chain(&rule.none_regex);
+    let mut regexes = rule.blind_regex.iter().chain(&rule.blind_none_regex);
     literals.all(|text| !has_digit(text.as_bytes()))
         && rule.when.is_blind()
-        && regexes.all(|source| is_blind_regex(source, rule.fold))
+        && regexes.all(|blind| *blind)
 }
 
 /// Whether a regex is blind to numbers.
-pub(super) fn is_blind_regex(source: &str, fold: bool) -> bool {
-    pattern::check(source, fold).is_ok_and(|checked| of(&checked.hir).is_some())
+pub(super) fn is_blind_regex(hir: &Hir) -> bool {
+    of(hir).is_some()
 }
 
 /// Whether one of `bytes` is a digit.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_saphyr::{Location, Spanned};
 
 use super::{
+    blind,
     error::{PackError, Problem, did_you_mean},
     glob::Glob,
     literals::{self, Required},
@@ -183,8 +184,9 @@ impl Checker {
         let any = self.literals("any", raw.any, at);
         let all = self.literals("all", raw.all, at);
         let none = self.literals("none", raw.none, at);
-        let (regex, regex_sets) = self.regexes("regex", raw.regex, fold, at);
-        let (none_regex, _) = self.regexes("none_regex", raw.none_regex, fold, at);
+        let (regex, regex_sets, blind_regex) = self.regexes("regex", raw.regex, fold, at);
+        let (none_regex, _, blind_none_regex) =
+            self.regexes("none_regex", raw.none_regex, fold, at);
         let mut when = When {
             logger: globs(&raw.when.logger),
             container: globs(&raw.when.container),
@@ -235,6 +237,8 @@ impl Checker {
             regex,
             none_regex,
             regex_sets,
+            blind_regex,
+            blind_none_regex,
             when,
         }
     }
@@ -301,14 +305,16 @@ impl Checker {
         texts: Many<Text>,
         fold: bool,
         rule: Location,
-    ) -> (Vec<String>, Vec<Vec<Required>>) {
+    ) -> (Vec<String>, Vec<Vec<Required>>, Vec<bool>) {
         let mut sets = Vec::with_capacity(texts.0.len());
+        let mut blind = Vec::with_capacity(texts.0.len());
         let mut states: u64 = 0;
         for text in &texts.0 {
             match pattern::check(&text.value, fold) {
                 Ok(checked) => {
                     states = states.saturating_add(checked.states);
                     sets.push(literals::required(&checked.hir));
+                    blind.push(blind::is_blind_regex(&checked.hir));
                 }
                 Err(error) => {
                     let message = format!("{key} `{}`: {error}", shortened(&text.value));
@@ -324,7 +330,7 @@ impl Checker {
             );
             self.wrong(rule, message, Some("split the rule".to_owned()));
         }
-        (strings(texts), sets)
+        (strings(texts), sets, blind)
     }
 }
 

@@ -103,6 +103,9 @@ pub struct Rule {
     pub(super) none_regex: Vec<String>,
     /// For each of `regex`, the sets of literals that it requires.
     pub(super) regex_sets: Vec<Vec<Required>>,
+    /// For each of `regex`, and each of `none_regex`, whether it is blind to numbers.
+    pub(super) blind_regex: Vec<bool>,
+    pub(super) blind_none_regex: Vec<bool>,
     pub(super) when: When,
 }
 

@@ -122,6 +122,9 @@ impl Writer {
                 out.list(set, |out, literal| out.bytes(literal));
             });
         });
+        let mut flags = |flags: &[bool]| self.list(flags, |out, flag| out.number(u64::from(*flag)));
+        flags(&rule.blind_regex);
+        flags(&rule.blind_none_regex);
         let when = &rule.when;
         self.globs(&when.logger);
         self.list(&when.level, |out, level| out.number(*level as u64));
@@ -216,7 +219,12 @@ impl<'a> Reader<'a> {
             })
         })?;
         let rules = self.list(Self::rule)?;
-        let fits = |rule: &Rule| rule.category < categories.len();
+        let fits = |rule: &Rule| {
+            rule.category < categories.len()
+                && rule.regex.len() == rule.regex_sets.len()
+                && rule.regex.len() == rule.blind_regex.len()
+                && rule.none_regex.len() == rule.blind_none_regex.len()
+        };
         (self.0.is_empty() && rules.iter().all(fits)).then_some(Pack {
             name,
             taxonomy: Taxonomy {
@@ -258,6 +266,8 @@ impl<'a> Reader<'a> {
                     from.list(|from| Some(from.bytes()?.to_vec()))
                 })
             })?,
+            blind_regex: self.list(Self::flag)?,
+            blind_none_regex: self.list(Self::flag)?,
             when: When {
                 logger: self.globs()?,
                 level: self.list(Self::level)?,

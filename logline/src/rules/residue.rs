@@ -61,10 +61,9 @@ impl Residue {
             let needles = texts.iter().map(|text| Needle::new(text, rule.fold));
             needles.filter(|needle| needle.is_firm() == firm).collect()
         };
-        let is_blind = |source: &String| blind::is_blind_regex(source, rule.fold);
         let none_regexes = |firm: bool| -> Box<[Arc<Pattern>]> {
-            let all = rule.none_regex.iter().zip(none_regex);
-            all.filter(|(source, _)| is_blind(source) == firm)
+            let all = rule.blind_none_regex.iter().zip(none_regex);
+            all.filter(|(blind, _)| **blind == firm)
                 .map(|(_, regex)| Arc::clone(regex))
                 .collect()
         };
@@ -78,10 +77,10 @@ impl Residue {
             loose_none: needles(&rule.none, false),
             loose_when: !rule.when.is_blind(),
             loose_regex: rule
-                .regex
+                .blind_regex
                 .iter()
                 .enumerate()
-                .filter(|(_, source)| !is_blind(source))
+                .filter(|(_, blind)| !**blind)
                 .fold(0, |bits, (index, _)| bits | bit(index)),
             firm_none_regex: none_regexes(true),
             loose_none_regex: none_regexes(false),
