@@ -102,13 +102,27 @@ pub struct Worker {
 }
 
 /// How many events of each template go on without a category.
-fn undecided(batch: &Batch) -> HashMap<TemplateId, u64> {
-    let mut lines = HashMap::new();
+fn undecided(batch: &Batch) -> Vec<(TemplateId, u64)> {
+    let mut lines: Vec<(TemplateId, u64)> = Vec::new();
+    // For each template by its index the place in `lines`, counted from 1: no hashing for every line.
+    let mut places: Vec<u32> = Vec::new();
     for event in &batch.events {
-        if event.verdict.category.is_none()
-            && let Some(template) = &event.template_text
-        {
-            *lines.entry(template.id).or_default() += 1;
+        if event.verdict.category.is_some() {
+            continue;
+        }
+        let Some(template) = &event.template_text else {
+            continue;
+        };
+        if places.len() <= event.template {
+            places.resize(event.template + 1, 0);
+        }
+        let place = &mut places[event.template];
+        if *place == 0 {
+            lines.push((template.id, 0));
+            *place = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        }
+        if let Some((_, count)) = lines.get_mut(*place as usize - 1) {
+            *count += 1;
         }
     }
     lines

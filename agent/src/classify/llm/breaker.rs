@@ -38,6 +38,8 @@ pub(super) enum Severity {
 #[derive(Debug)]
 pub(super) struct Breaker {
     failures: u32,
+    /// Replies in a row that were good for nothing.
+    nonsense: u32,
     until: Option<Instant>,
     probing: bool,
     backoff: Backoff,
@@ -47,6 +49,7 @@ impl Breaker {
     pub(super) fn new() -> Self {
         Self {
             failures: 0,
+            nonsense: 0,
             until: None,
             probing: false,
             backoff: Backoff::new(INITIAL, LONGEST),
@@ -55,7 +58,7 @@ impl Breaker {
 
     /// Whether so many requests have failed that only single ones are tried.
     pub(super) fn is_open(&self) -> bool {
-        self.failures >= FAILURES
+        self.failures >= FAILURES || self.nonsense >= FAILURES
     }
 
     /// How long the endpoint is left alone, so far as is known now. Asking changes nothing.
@@ -82,9 +85,25 @@ impl Breaker {
     /// A request was answered.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
-        self.until = None;
         self.probing = false;
+        self.until = None;
+        if self.nonsense == 0 {
+            self.backoff.reset();
+        }
+    }
+
+    /// What it has answered could be used.
+    pub(super) fn made_sense(&mut self) {
+        self.nonsense = 0;
         self.backoff.reset();
+    }
+
+    /// What it has answered could not be used: it is left alone for a while. Gives the wait.
+    pub(super) fn talked_nonsense(&mut self, now: Instant) -> Duration {
+        self.nonsense = self.nonsense.saturating_add(1);
+        let wait = self.backoff.next(false, None);
+        self.until = Some(now + wait);
+        wait
     }
 
     /// A request that was admitted was not sent after all.
@@ -150,6 +169,22 @@ mod tests {
             panic!("too early")
         };
         assert!(left >= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn who_answers_and_says_nothing_of_use_is_asked_less_and_less() {
+        let mut breaker = Breaker::new();
+        let mut now = Instant::now();
+        for _ in 0..FAILURES {
+            assert_eq!(breaker.admit(now), Admission::Go);
+            breaker.succeeded();
+            now += breaker.talked_nonsense(now);
+        }
+        assert_eq!(breaker.admit(now), Admission::Probe);
+        breaker.succeeded();
+        assert!(breaker.is_open(), "an answer alone is not enough");
+        breaker.made_sense();
+        assert_eq!(breaker.admit(now), Admission::Go);
     }
 
     #[test]

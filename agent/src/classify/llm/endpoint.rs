@@ -367,24 +367,38 @@ impl Endpoint {
         }
     }
 
+    /// A reply, or its repair, was good for something.
+    pub(super) fn makes_sense(&self) {
+        lock(&self.breaker).made_sense();
+        self.metrics.open.set(0);
+    }
+
     /// A whole reply, and its repair, were good for nothing: the endpoint counts as failing, though it answers.
     pub(super) fn talks_nonsense(&self, fault: &'static str) {
-        self.failed(&Fall {
-            reason: "nonsense",
-            severity: Severity::Passing,
-            after: None,
-            why: format!("its replies cannot be used ({fault})"),
-        });
+        let mut breaker = lock(&self.breaker);
+        let wait = breaker.talked_nonsense(Instant::now()).as_secs_f64();
+        let open = breaker.is_open();
+        drop(breaker);
+        self.metrics.open.set(i64::from(open));
+        self.health.broken(
+            COMPONENT,
+            format!(
+                "{}: its replies cannot be used ({fault}); the next attempt is in {wait:.1} s",
+                self.shown
+            ),
+        );
     }
 
     fn works(&self) {
         let mut breaker = lock(&self.breaker);
-        if breaker.is_open() {
+        let was_open = breaker.is_open();
+        breaker.succeeded();
+        let open = breaker.is_open();
+        drop(breaker);
+        if was_open && !open {
             tracing::info!(endpoint = self.shown, "the language model answers again");
         }
-        breaker.succeeded();
-        drop(breaker);
-        self.metrics.open.set(0);
+        self.metrics.open.set(i64::from(open));
         self.metrics.spent.set(0);
         self.fine("it answers");
     }

@@ -162,6 +162,9 @@ impl Worker {
                 Err(trouble) => unasked = Some(trouble),
             }
         }
+        if said.iter().any(Option::is_some) {
+            shared.endpoint.makes_sense();
+        }
         let votes = self.votes(&frame, &all, &said);
         let mut back = Vec::new();
         for ((waiting, said), vote) in batch.into_iter().zip(said).zip(votes) {
