@@ -378,3 +378,45 @@ fn an_onnx_runtime_that_is_missing_broken_or_too_old_is_named() {
         agent.terminate();
     }
 }
+
+#[test]
+fn what_a_person_teaches_wins_over_the_model_and_lasts() {
+    let Some(model) = model() else { return };
+    let dir = dir();
+    let patient = "  wait_ms: 60000\n";
+    let agent = Agent::start(dir.path(), &config(dir.path(), &model, patient));
+    write(dir.path(), "a.log", &LINES);
+    let first = agent.wait_for(3, |_| true).remove(2);
+    let id = first["template_id"].as_str().unwrap().to_owned();
+    let category = if first["category"] == "storage" {
+        "cluster"
+    } else {
+        "storage"
+    };
+    let url = format!("http://127.0.0.1:{}", agent.api);
+    let teach = |id: &str, category: &str| logsieve(["teach", id, category, "--url", &url], b"");
+    let said = teach(&id, category).expect(0);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("merged <num> product sheets"));
+    let refused = teach(&id, "weather").expect(1);
+    assert!(
+        refused.stderr.contains("use one of crash, security"),
+        "{}",
+        refused.stderr
+    );
+    teach("0123456789abcdef", category).expect(1);
+    write(dir.path(), "b.log", &LINES[2..]);
+    let event = agent.wait_for(4, |_| true).remove(3);
+    assert_eq!(
+        (&event["stage"], &event["category"]),
+        (&"taught".into(), &category.into())
+    );
+    agent.terminate();
+    let agent = Agent::start(dir.path(), &config(dir.path(), &model, patient));
+    write(dir.path(), "c.log", &LINES[2..]);
+    let event = agent.wait_for(1, |_| true).remove(0);
+    assert_eq!(
+        (&event["stage"], &event["category"]),
+        (&"taught".into(), &category.into())
+    );
+    agent.terminate();
+}

@@ -14,10 +14,12 @@ mod ingest;
 mod input;
 mod local;
 mod output;
+mod remote;
 mod rules;
 mod run;
 mod suggest;
 mod summary;
+mod teach;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +69,8 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Make up lines of log, as a prompt describes them
     Generate(generate::Arguments),
+    /// Say what a template is about: it wins over the model, for good
+    Teach(teach::Arguments),
     /// Check a configuration file, or print the defaults
     Check(check::Arguments),
     /// Work on packs of rules
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Teach(arguments) => teach::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Ingest(arguments) => ingest::run(&arguments),

@@ -102,7 +102,11 @@ impl Memo {
         let Some(judged) = &standing.judged else {
             return true;
         };
-        let stage = stage.unwrap_or(judged.stage);
+        let stage = match (judged.stage, stage) {
+            // Whoever reads it is to see that a person stands behind it.
+            (Stage::Taught, _) => Stage::Taught,
+            (own, stage) => stage.unwrap_or(own),
+        };
         event.verdict = Verdict::by_judgement(judged, standing.category, stage);
         event.template_text.clone_from(&standing.text);
         false

@@ -188,7 +188,11 @@ impl Names {
             if let Some(judged) = judged {
                 let category = judged.category.as_ref();
                 let category = category.and_then(|name| self.categories.get(name).copied());
-                event.verdict = Verdict::by_judgement(judged, category, Stage::Memo);
+                let stage = match judged.stage {
+                    Stage::Taught => Stage::Taught,
+                    _ => Stage::Memo,
+                };
+                event.verdict = Verdict::by_judgement(judged, category, stage);
             }
         }
     }
