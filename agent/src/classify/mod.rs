@@ -5,6 +5,7 @@
 
 mod examples;
 mod fit;
+mod handle;
 pub mod judge;
 mod judgement;
 pub mod llm;
@@ -20,11 +21,12 @@ use std::sync::{Mutex, PoisonError};
 
 use logline::template::TemplateId;
 
+pub use handle::{Handle, TeachError};
 pub use judge::{Judge, text_of, text_of_line};
 pub use judgement::{Judgement, Stage, Vector};
 use model::{Model, ModelError};
 pub use queue::{Context, Question, Remembered, Renewal};
-pub use stage::{Handle, Options, TeachError, judgement_of, spawn};
+pub use stage::{Options, judgement_of, spawn};
 
 /// Where a template lies, and the model that says so.
 #[derive(Clone, Debug, PartialEq)]

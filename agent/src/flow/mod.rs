@@ -5,6 +5,8 @@
 
 mod batch;
 mod cursor;
+mod judging;
+mod labeller;
 mod labels;
 mod lines;
 mod memo;
@@ -19,11 +21,11 @@ mod worker;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use logline::decode::{self, Wrapper};
-use logline::event::{EventRef, Stream};
+use logline::decode::Wrapper;
+use logline::event::Stream;
 use logline::rules::RuleSet;
-use logline::sieve::{Sieve, Source};
-use logline::template::{self, TemplateId};
+use logline::sieve::Sieve;
+use logline::template::{self};
 use logline::time::TimeContext;
 
 pub use batch::{Batch, Judged, Labelled, Slice, TemplateText};
@@ -35,8 +37,9 @@ pub use verdict::Verdict;
 
 pub use worker::{Control, Ends, LateSieve, Worker};
 
-use crate::classify::{Answer, Handle, Judgement, Question, Stage, Taught};
+use crate::classify::Judgement;
 use crate::source::{Closed, Origin, SourceId, docker, files};
+use labeller::Labeller;
 use lines::Line;
 use memo::Memo;
 use resume::Known;
@@ -129,30 +132,6 @@ impl Flow {
     /// What earlier runs knew: streams that are opened from now on go on where these cursors stand.
     pub fn resume(&mut self, cursors: impl IntoIterator<Item = Cursor>) {
         self.known = Known::new(cursors);
-    }
-
-    /// Takes up the templates of earlier runs, and the ids of those that merged into others.
-    pub fn adopt<'a>(
-        &mut self,
-        templates: impl IntoIterator<Item = Adopted<'a>>,
-        renamed: impl IntoIterator<Item = (TemplateId, TemplateId)>,
-    ) {
-        let Labeller {
-            sieve,
-            memo,
-            labels,
-            ..
-        } = &mut self.labeller;
-        let table = sieve.templates_mut();
-        for template in templates {
-            let index = table.adopt(template.text, template.count);
-            memo.adopt(index, template.judged, template.placed, labels);
-        }
-        for (before, now) in renamed {
-            if let Some(index) = table.resolve(now) {
-                table.adopt_alias(before, index);
-            }
-        }
     }
 
     /// What the flow was set up with.
@@ -381,240 +360,5 @@ impl Flow {
     #[must_use]
     pub fn has_moved(&self) -> bool {
         !self.touched.is_empty()
-    }
-
-    /// Fills in what is printed of the templates, and the verdicts that are known: the last thing before a batch is handed
-    /// on, because templates may still merge while it is filled.
-    pub fn settle(&mut self, batch: &mut Batch) {
-        let Labeller {
-            sieve,
-            memo,
-            labels,
-            ..
-        } = &mut self.labeller;
-        // They may have become more since the batch was begun.
-        batch.labels = Arc::clone(labels);
-        let table = sieve.templates();
-        for event in &mut batch.events {
-            event.template_text = Some(memo.text(event.template, table));
-            memo.apply(event, Some(Stage::Memo));
-        }
-    }
-
-    /// Asks for the verdicts on and the places of the settled `batch`'s templates that nobody has asked for. `ask` says
-    /// whether there was room for the question. Gives the number of events that wait for an answer.
-    pub fn ask(&mut self, batch: &Batch, ask: &mut dyn FnMut(Question) -> bool) -> usize {
-        let memo = &mut self.labeller.memo;
-        let mut waiting = 0;
-        for event in &batch.events {
-            if let Some(question) = memo.question(batch, event)
-                && ask(question)
-            {
-                memo.asked(event.template);
-            }
-            let open = event.verdict.stage == Stage::None;
-            waiting += usize::from(open && memo.is_asked(event.template));
-        }
-        waiting
-    }
-
-    /// Takes up an answer. False where there is no such template any more.
-    pub fn learn(&mut self, answer: Answer) -> bool {
-        let Labeller {
-            sieve,
-            memo,
-            labels,
-            ..
-        } = &mut self.labeller;
-        if let Some(category) = answer
-            .judgement
-            .as_ref()
-            .and_then(|judged| judged.category.as_ref())
-            && !labels.categories.contains(category)
-        {
-            // Batches that are on their way keep the names that they were made with.
-            self.extra.push(category.clone());
-            *labels = Arc::new(Labels::clone(labels).with(&self.extra));
-        }
-        memo.learn(answer, sieve.templates(), labels)
-    }
-
-    /// Gives events of a settled batch the verdicts that have come meanwhile. Gives the number of those that still wait.
-    pub fn resolve(&mut self, batch: &mut Batch) -> usize {
-        let memo = &mut self.labeller.memo;
-        batch.labels = Arc::clone(&self.labeller.labels);
-        let mut waiting = 0;
-        for event in &mut batch.events {
-            let open = memo.apply(event, None);
-            waiting += usize::from(open && memo.is_asked(event.template));
-        }
-        waiting
-    }
-
-    /// Marks the events of a batch that go on without the verdict that they waited for. Gives their number.
-    pub fn give_up(&mut self, batch: &mut Batch) -> u64 {
-        let memo = &self.labeller.memo;
-        let mut late = 0;
-        for event in &mut batch.events {
-            if event.verdict.stage == Stage::None && memo.is_asked(event.template) {
-                event.verdict.stage = Stage::Pending;
-                late += 1;
-            }
-        }
-        late
-    }
-
-    /// Counts the verdicts of a batch, which will not change any more, and adds to it what is to be stored of templates.
-    pub fn account(&mut self, batch: &mut Batch) {
-        for event in &batch.events {
-            self.labeller.stats.verdict(event);
-            if self.labeller.memo.meets(event.template) {
-                self.labeller.stats.new_template(event);
-            }
-        }
-        self.labeller.memo.news(batch);
-    }
-
-    /// Whether something is to be stored of templates.
-    #[must_use]
-    pub fn has_news(&self) -> bool {
-        self.labeller.memo.has_news()
-    }
-
-    /// A person has said what a template is about. Gives its text, if there is such a template.
-    pub fn teach(&mut self, taught: &Taught, handle: &Handle) -> Option<String> {
-        let index = self.labeller.sieve.templates().resolve(taught.id)?;
-        let text = self.labeller.sieve.templates().get(index).text.clone();
-        let before = self.judged(taught.id);
-        let asked = before.map_or_else(|| text.clone(), |judged| judged.asked.clone());
-        handle.learn(&asked, &taught.category);
-        self.learn(Answer {
-            id: taught.id,
-            judgement: Some(Judgement {
-                category: Some(taught.category.clone()),
-                stage: Stage::Taught,
-                confidence: 1.0,
-                reason: format!("by {}", taught.by),
-                version: String::new(),
-                asked,
-            }),
-            ..Answer::default()
-        });
-        Some(text)
-    }
-
-    /// What the template `id` is judged to be about.
-    #[must_use]
-    pub fn judged(&self, id: TemplateId) -> Option<Arc<Judgement>> {
-        let table = self.labeller.sieve.templates();
-        self.labeller.memo.judged(id, table)
-    }
-}
-
-struct Labeller {
-    sieve: Sieve,
-    labels: Arc<Labels>,
-    memo: Memo,
-    stats: Stats,
-    /// Bytes kept of an event that is not joined.
-    max_bytes: usize,
-}
-
-impl Labeller {
-    fn line(
-        &mut self,
-        parts: &mut stream::Parts<'_>,
-        line: &Line<'_>,
-        now_ms: u64,
-        batch: &mut Batch,
-    ) {
-        self.stats.lines += 1;
-        let (mut fragment, malformed) = decode::decode(line.bytes, parts.wrapper);
-        if let Some(reason) = malformed {
-            self.stats.malformed(reason);
-            parts.tally.malformed += 1;
-        }
-        fragment.cut_bytes += line.cut_bytes;
-        match parts.assembler.take() {
-            Some(assembler) => {
-                parts.line(!fragment.partial);
-                assembler.push(&fragment, line.span, now_ms, &mut |event| {
-                    self.event(parts, &event, batch);
-                });
-                parts.assembler = Some(assembler);
-            }
-            None => {
-                fragment.cut_to(self.max_bytes);
-                let event = EventRef {
-                    timestamp: fragment.timestamp,
-                    stream: fragment.stream,
-                    text: &fragment.text,
-                    lines: 1,
-                    cut_bytes: fragment.cut_bytes,
-                    partial: false,
-                    start: line.span.start,
-                    end: line.span.end,
-                };
-                parts.line(true);
-                self.event(parts, &event, batch);
-            }
-        }
-    }
-
-    fn finish(&mut self, stream: &mut OpenStream, join: bool, now_ms: u64, batch: &mut Batch) {
-        let (splitter, mut parts) = stream.parts(join);
-        splitter.finish(&mut |line| self.line(&mut parts, &line, now_ms, batch));
-        self.release(stream, batch);
-    }
-
-    /// Emits what a stream's assembler holds.
-    fn release(&mut self, stream: &mut OpenStream, batch: &mut Batch) {
-        let (assembler, mut parts) = stream.held();
-        assembler.finish(&mut |event| self.event(&mut parts, &event, batch));
-    }
-
-    fn event(&mut self, parts: &mut stream::Parts<'_>, event: &EventRef<'_>, batch: &mut Batch) {
-        let info = parts.info;
-        let container = info.origin.container.as_ref();
-        let source = Source {
-            stream: event.stream,
-            container: container.map(|container| container.name.as_str()).or(info
-                .origin
-                .k8s
-                .as_ref()
-                .map(|k8s| k8s.container.as_str())),
-            image: container.map(|container| container.image.as_str()),
-            labels: container.map_or(&[], |container| &container.labels),
-        };
-        let judged = self.sieve.judge(event.text, &source);
-        let verdict = judged
-            .decision
-            .as_ref()
-            .map_or(Verdict::UNCLASSIFIED, Verdict::by_rule);
-        let text = batch.keep_text(event);
-        let labelled = Labelled {
-            text,
-            message: batch.keep_part(&judged.message, event.text, text),
-            logger: judged
-                .header
-                .logger
-                .as_ref()
-                .map_or_else(Slice::default, |logger| {
-                    batch.keep_part(logger, event.text, text)
-                }),
-            timestamp: event.timestamp.or(judged.header.timestamp),
-            stream: event.stream,
-            level: judged.level,
-            verdict,
-            template: judged.template,
-            template_text: None,
-            stream_index: batch.keep_stream(info),
-            lines: event.lines,
-            cut_bytes: event.cut_bytes,
-            start: event.start,
-        };
-        parts.event(event);
-        self.stats.event(&labelled);
-        batch.events.push(labelled);
     }
 }

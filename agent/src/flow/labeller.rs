@@ -1,0 +1,135 @@
+//! From a line to a labelled event.
+
+use std::sync::Arc;
+
+use logline::decode;
+use logline::event::EventRef;
+use logline::sieve::{Sieve, Source};
+
+use super::batch::{Batch, Labelled, Slice};
+use super::labels::Labels;
+use super::lines::Line;
+use super::memo::Memo;
+use super::stats::Stats;
+use super::stream::{self, OpenStream};
+use super::verdict::Verdict;
+
+/// The sieve with its memory, and what it counts.
+pub(super) struct Labeller {
+    pub(super) sieve: Sieve,
+    pub(super) labels: Arc<Labels>,
+    pub(super) memo: Memo,
+    pub(super) stats: Stats,
+    /// Bytes kept of an event that is not joined.
+    pub(super) max_bytes: usize,
+}
+
+impl Labeller {
+    pub(super) fn line(
+        &mut self,
+        parts: &mut stream::Parts<'_>,
+        line: &Line<'_>,
+        now_ms: u64,
+        batch: &mut Batch,
+    ) {
+        self.stats.lines += 1;
+        let (mut fragment, malformed) = decode::decode(line.bytes, parts.wrapper);
+        if let Some(reason) = malformed {
+            self.stats.malformed(reason);
+            parts.tally.malformed += 1;
+        }
+        fragment.cut_bytes += line.cut_bytes;
+        match parts.assembler.take() {
+            Some(assembler) => {
+                parts.line(!fragment.partial);
+                assembler.push(&fragment, line.span, now_ms, &mut |event| {
+                    self.event(parts, &event, batch);
+                });
+                parts.assembler = Some(assembler);
+            }
+            None => {
+                fragment.cut_to(self.max_bytes);
+                let event = EventRef {
+                    timestamp: fragment.timestamp,
+                    stream: fragment.stream,
+                    text: &fragment.text,
+                    lines: 1,
+                    cut_bytes: fragment.cut_bytes,
+                    partial: false,
+                    start: line.span.start,
+                    end: line.span.end,
+                };
+                parts.line(true);
+                self.event(parts, &event, batch);
+            }
+        }
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        stream: &mut OpenStream,
+        join: bool,
+        now_ms: u64,
+        batch: &mut Batch,
+    ) {
+        let (splitter, mut parts) = stream.parts(join);
+        splitter.finish(&mut |line| self.line(&mut parts, &line, now_ms, batch));
+        self.release(stream, batch);
+    }
+
+    /// Emits what a stream's assembler holds.
+    pub(super) fn release(&mut self, stream: &mut OpenStream, batch: &mut Batch) {
+        let (assembler, mut parts) = stream.held();
+        assembler.finish(&mut |event| self.event(&mut parts, &event, batch));
+    }
+
+    pub(super) fn event(
+        &mut self,
+        parts: &mut stream::Parts<'_>,
+        event: &EventRef<'_>,
+        batch: &mut Batch,
+    ) {
+        let info = parts.info;
+        let container = info.origin.container.as_ref();
+        let source = Source {
+            stream: event.stream,
+            container: container.map(|container| container.name.as_str()).or(info
+                .origin
+                .k8s
+                .as_ref()
+                .map(|k8s| k8s.container.as_str())),
+            image: container.map(|container| container.image.as_str()),
+            labels: container.map_or(&[], |container| &container.labels),
+        };
+        let judged = self.sieve.judge(event.text, &source);
+        let verdict = judged
+            .decision
+            .as_ref()
+            .map_or(Verdict::UNCLASSIFIED, Verdict::by_rule);
+        let text = batch.keep_text(event);
+        let labelled = Labelled {
+            text,
+            message: batch.keep_part(&judged.message, event.text, text),
+            logger: judged
+                .header
+                .logger
+                .as_ref()
+                .map_or_else(Slice::default, |logger| {
+                    batch.keep_part(logger, event.text, text)
+                }),
+            timestamp: event.timestamp.or(judged.header.timestamp),
+            stream: event.stream,
+            level: judged.level,
+            verdict,
+            template: judged.template,
+            template_text: None,
+            stream_index: batch.keep_stream(info),
+            lines: event.lines,
+            cut_bytes: event.cut_bytes,
+            start: event.start,
+        };
+        parts.event(event);
+        self.stats.event(&labelled);
+        batch.events.push(labelled);
+    }
+}
