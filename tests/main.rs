@@ -20,6 +20,7 @@
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
+//! | [`page`] | the page, in a real Chromium |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
 //! | [`sinks`] | files, JSON over HTTP and standard output side by side: outages, stops and starts |
@@ -56,6 +57,7 @@ mod image;
 mod llm;
 mod metrics;
 mod model;
+mod page;
 mod pipe;
 mod protocols;
 mod reload;

@@ -1,6 +1,7 @@
 //! What every test stands on: the real binary, bounded waits, sockets without a client library, and a Docker engine of the tests' own.
 
 mod agent;
+mod browser;
 pub(crate) mod chat;
 mod engine;
 mod exe;
@@ -13,6 +14,7 @@ pub(crate) mod udf;
 mod wait;
 
 pub(crate) use agent::Agent;
+pub(crate) use browser::Browser;
 pub(crate) use engine::{Engine, IMAGE};
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{Reply, ask, free_port, get};

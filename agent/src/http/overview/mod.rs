@@ -193,7 +193,12 @@ pub(super) async fn overview(
     };
     let template = match wanted.template_id.as_deref() {
         None => None,
-        Some(id) => Some(template_id(id).ok_or_else(no_template)?),
+        Some(id) => Some(template_id(id).ok_or_else(|| {
+            Problem::value(
+                "template_id is not the id of a template",
+                "an id has 16 hexadecimal digits",
+            )
+        })?),
     };
     let until = Instant::now() + api.options().timeout / 2;
     let parts = wanted.parts;
@@ -326,8 +331,11 @@ fn told(
     let containers_total = containers.len();
     containers.truncate(MAX_WRITERS);
     let compared = stored.is_some_and(|(first, _)| first <= frame.before());
-    let since = stored.map_or(i64::MAX, |(first, _)| {
-        frame.from.max(first.saturating_add(YOUTH))
+    // Templates are new by when they came, whatever times their lines say.
+    let own = templates.iter().filter(|one| one.alias_of.is_none());
+    let birth = own.map(|one| one.first_seen).min();
+    let since = birth.map_or(i64::MAX, |birth| {
+        frame.from.max(birth.saturating_add(YOUTH))
     });
     let lists = Lists::new(&counter.of_templates, templates, since, compared);
     Overview {

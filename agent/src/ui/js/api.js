@@ -116,8 +116,8 @@ export async function events(response, each) {
  * Follows a live stream until `signal`: `each(object, id)` for every event, `missed(n)` for those that went by too fast,
  * `state(word)` with `live`, `lost` or a refusal. Where the connection breaks it goes on after the last event.
  */
-export async function follow(base, parameters, { signal, each, missed, state, after }) {
-  let last = after;
+export async function follow(base, parameters, { signal, each, missed, state }) {
+  let last;
   let pause = 500;
   while (!signal.aborted) {
     try {

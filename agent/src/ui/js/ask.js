@@ -1,6 +1,6 @@
 // A question, its answer, and the lines that it rests on.
 
-import { get, send } from './api.js';
+import { events, get, send } from './api.js';
 import { ago, count, h, many, plain, problem, show, template } from './dom.js';
 import { around } from './line.js';
 import { chip, levelMark, link } from './names.js';
@@ -14,17 +14,19 @@ export async function ask({ main, signal, parameters }) {
   const field = h('input', { type: 'search', id: 'question', 'data-search': '', autocomplete: 'off', placeholder: 'What happened at 3 o\'clock?', maxlength: 4096 });
   field.value = parameters.q ?? '';
   const answer = h('div.answer');
+  const goesOn = h('input', { type: 'checkbox', id: 'goes-on', checked: parameters.on === '1' });
   const suggestions = h('div.suggestions', { role: 'group', 'aria-label': 'Suggestions' });
   const go = (question) => {
-    const next = link('ask', { q: question });
+    const next = link('ask', { q: question, on: goesOn.checked ? '1' : '' });
     if (location.hash === next) run(question);
     else location.hash = next;
   };
-  const run = (question) => answered(question, answer, signal);
+  const run = (question) => answered(question, answer, signal, goesOn.checked);
   show(main,
     h('form.question', { role: 'search', onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) go(field.value.trim()); } },
       h('label', { for: 'question' }, 'Ask about these logs'),
       h('div.row', null, field, h('button.main', { type: 'submit' }, 'Ask')),
+      conversation ? h('label.inline', { for: 'goes-on' }, goesOn, ' goes on from the last question') : null,
       suggestions),
     answer);
   if (parameters.q) run(parameters.q);
@@ -39,16 +41,31 @@ export async function ask({ main, signal, parameters }) {
   if (!signal.aborted) show(suggestions, some.slice(0, 8).map((text) => h('button', { type: 'button', onclick: () => go(text) }, plain(text))));
 }
 
-async function answered(question, place, signal) {
+/** The conversation that the last answer belongs to. */
+let conversation = null;
+
+async function answered(question, place, signal, goesOn) {
   const words = h('p.words', { 'aria-live': 'polite' }, h('span.note', null, 'Looking…'));
   const rest = h('div');
   show(place, h('section.panel', null, words), rest);
   try {
-    const response = await send('/api/logs/query', { question, k: K }, { signal });
-    const found = await response.json();
-    if (signal.aborted) return;
-    show(words, cited(found.answer, found.references));
-    show(rest, references(found), looked(found));
+    const body = { question, k: K, stream: true, conversation_id: goesOn && conversation ? conversation : undefined };
+    const response = await send('/api/logs/query', body, { signal, headers: { accept: 'text/event-stream' } });
+    let said = '';
+    await events(response, ({ event, data }) => {
+      if (signal.aborted) return;
+      const object = JSON.parse(data);
+      if (event === 'piece') {
+        said += object.text;
+        show(words, plain(said));
+      } else if (event === 'answer') {
+        conversation = object.conversation_id ?? null;
+        show(words, cited(object.answer, object.references));
+        show(rest, references(object), looked(object));
+      } else if (event === 'error') {
+        throw Object.assign(new Error(object.error.message), { hint: object.error.hint });
+      }
+    });
   } catch (error) {
     if (!signal.aborted) show(place, problem(error));
   }

@@ -44,26 +44,39 @@ export async function live({ main, signal, parameters, keys }) {
     k: () => step(tail.list, -1),
   });
   const which = { level, category, container_id: container };
-  let after;
-  try {
-    const past = await get('/api/logs/raw', { ...which, contains: q, from_ts: from, to_ts: to, tail: isPast ? 500 : PAST, events: true }, { signal });
-    for (const event of past.events ?? []) {
-      tail.push(event);
-      after = event.seq;
-    }
-  } catch (error) {
-    if (signal.aborted) return;
-    state = error;
-    if (isPast || error.status === 404) return show(empty, problem(error));
+  /** Shows what is stored; returns the number of the newest of it. */
+  const past = async () => {
+    const found = await get('/api/logs/raw', { ...which, contains: q, from_ts: from, to_ts: to, tail: isPast ? 500 : PAST, events: true }, { signal });
+    found.events.forEach((event) => tail.push(event));
+    return found.events.at(-1)?.seq ?? -1;
+  };
+  if (isPast) {
+    await past();
+    return tell();
   }
-  tell();
-  if (isPast) return;
+  // What comes while the stored lines are fetched is kept, so that nothing falls between the two.
+  let kept = [];
+  let newest = null;
+  const fetchPast = async () => {
+    try {
+      newest = await past();
+    } catch (error) {
+      if (signal.aborted) return;
+      newest = -1;
+      show(empty, problem(error));
+    }
+    kept.filter((event) => event.seq > newest).forEach((event) => tail.push(event));
+    kept = null;
+  };
   await follow('/api/events', which, {
     signal,
-    after,
-    each: (event) => tail.push(event),
+    each: (event) => (kept ? kept.push(event) : tail.push(event)),
     missed: (number) => tail.miss(number),
     state: (word) => {
+      if (word === 'live' && newest === null) {
+        newest = -1;
+        fetchPast();
+      }
       state = word === 'lost' ? 'connection lost, trying again' : word;
       tell();
     },
