@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{Agent, Browser, ask, dir};
+use crate::harness::{Agent, Browser, ask, dir, until};
 
 /// A line that would do harm if any part of it were read as HTML.
 const HOSTILE: &str =
@@ -80,12 +80,16 @@ fn write(path: &Path, lines: &[&str]) {
 }
 
 fn has_line(text: &str) -> String {
-    format!("[...document.querySelectorAll('.tail .text')].some((one) => one.textContent.includes({text:?}))")
+    format!(
+        "[...document.querySelectorAll('.tail .text')].some((one) => one.textContent.includes({text:?}))"
+    )
 }
 
 #[test]
 fn live_lines_appear_are_filtered_and_stay_text() {
-    let Some(scene) = Scene::start("") else { return };
+    let Some(scene) = Scene::start("") else {
+        return;
+    };
     let page = &scene.browser;
     scene.stored(&["INFO the shop is open"]);
     scene.open("#/live");
@@ -99,7 +103,9 @@ fn live_lines_appear_are_filtered_and_stay_text() {
     page.click(".event.error .line");
     page.wait("document.querySelector('.details pre').textContent.includes('<script>')");
     page.click(".details button");
-    page.wait("document.querySelector('.near .event.self .text').textContent.includes('in the order')");
+    page.wait(
+        "document.querySelector('.near .event.self .text').textContent.includes('in the order')",
+    );
     page.wait("document.querySelectorAll('.near .event').length === 3");
 
     // By level, for lines that were there and for new ones.
@@ -134,10 +140,14 @@ fn live_lines_appear_are_filtered_and_stay_text() {
 
 #[test]
 fn the_first_view_tells_what_is_wrong_and_leads_to_it() {
-    let Some(scene) = Scene::start("") else { return };
+    let Some(scene) = Scene::start("") else {
+        return;
+    };
     let page = &scene.browser;
     scene.open("");
-    page.wait("document.querySelector('.headline h1').textContent.startsWith('Nothing was written')");
+    page.wait(
+        "document.querySelector('.headline h1').textContent.startsWith('Nothing was written')",
+    );
     let lines: Vec<String> = (0..6)
         .map(|n| format!("ERROR the frobnicator of aisle {n} is jammed"))
         .chain([HOSTILE.to_owned(), "INFO all is well".to_owned()])
@@ -155,6 +165,23 @@ fn the_first_view_tells_what_is_wrong_and_leads_to_it() {
     page.choose(".teach select", "hardware");
     page.click(".teach button");
     page.wait("document.querySelector('main .good').textContent.includes('From now on: hardware')");
+    let hash = page.run("return location.hash;");
+    let id = hash
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    until(
+        "what was taught",
+        || {
+            let path = format!("/api/templates/{id}");
+            let reply = ask(scene.agent.api, "GET", &path, &[], b"").unwrap();
+            (reply.json()["judged"]["category"] == "hardware").then_some(())
+        },
+        || scene.agent.log(),
+    );
     page.reload();
     page.wait("document.querySelector('main .panel .chip').textContent === 'hardware'");
 
@@ -169,7 +196,9 @@ fn the_first_view_tells_what_is_wrong_and_leads_to_it() {
 
 #[test]
 fn an_answer_rests_on_lines_that_open() {
-    let Some(scene) = Scene::start("") else { return };
+    let Some(scene) = Scene::start("") else {
+        return;
+    };
     let page = &scene.browser;
     scene.stored(&[
         "INFO the shop is open",
@@ -217,7 +246,8 @@ fn the_token_is_asked_for_once() {
 #[test]
 fn the_page_is_small_loads_nothing_from_elsewhere_and_programs_get_json() {
     let dir = dir();
-    let config = "sources: {files: {include: [/nonexistent/*.log]}, docker: {enabled: off}, demo: off}\n";
+    let config =
+        "sources: {files: {include: [/nonexistent/*.log]}, docker: {enabled: off}, demo: off}\n";
     let agent = Agent::start(dir.path(), config);
     let page = |headers: &[&str]| ask(agent.api, "GET", "/", headers, b"").unwrap();
     let program = page(&["Accept: */*"]);

@@ -1,12 +1,15 @@
 //! A real Chromium, driven over the WebDriver protocol (https://www.w3.org/TR/webdriver2/) by its own driver.
 
 use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ask, free_port, until};
+use super::{free_port, until};
 
 /// A browser with one window; closed with the value.
 pub(crate) struct Browser {
@@ -52,8 +55,8 @@ impl Browser {
         until(
             "the driver",
             || {
-                let reply = ask(port, "GET", "/status", &[], b"").ok()?;
-                (reply.json()["value"]["ready"] == true).then_some(())
+                let (_, answer) = command(port, "GET", "/status", "").ok()?;
+                (answer["value"]["ready"] == true).then_some(())
             },
             || fs::read_to_string(&browser.log).unwrap(),
         );
@@ -78,7 +81,11 @@ impl Browser {
     #[track_caller]
     pub(crate) fn run(&self, script: &str) -> Value {
         let script = format!("try {{ {script} }} catch (error) {{ return null; }}");
-        self.call("POST", "/execute/sync", &json!({"script": script, "args": []}))
+        self.call(
+            "POST",
+            "/execute/sync",
+            &json!({"script": script, "args": []}),
+        )
     }
 
     /// Waits until the expression `condition` is true in the page.
@@ -154,10 +161,8 @@ impl Browser {
             "" => "/session".to_owned(),
             session => format!("/session/{session}{path}"),
         };
-        let json = "Content-Type: application/json";
-        let reply = ask(self.port, method, &path, &[json], body.to_string().as_bytes()).unwrap();
-        let mut answer = reply.json();
-        assert_eq!(reply.status, 200, "{path} {body}: {answer}");
+        let (status, mut answer) = command(self.port, method, &path, &body.to_string()).unwrap();
+        assert_eq!(status, 200, "{path} {body}: {answer}");
         answer["value"].take()
     }
 }
@@ -166,8 +171,38 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver closes the browser; killed first, it would leave it behind.
         let path = format!("/session/{}", self.session);
-        let _ = ask(self.port, "DELETE", &path, &[], b"");
+        let _ = command(self.port, "DELETE", &path, "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// One request of the driver, which keeps its connections open whatever is asked.
+fn command(port: u16, method: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(Duration::from_secs(60)))?;
+    write!(
+        socket,
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = BufReader::new(socket);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if answer.read_line(&mut head)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.eq_ignore_ascii_case("content-length");
+        is_it.then(|| value.trim().parse::<usize>().ok())?
+    });
+    let (Some(status), Some(length)) = (status, length) else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let mut body = vec![0; length];
+    answer.read_exact(&mut body)?;
+    Ok((status, serde_json::from_slice(&body)?))
 }

@@ -147,6 +147,15 @@ impl Classifier {
         lock(&self.verdicts).clear();
     }
 
+    /// The categories of the taxonomy in their order, each with what it means.
+    pub(super) fn categories(&self) -> Vec<(String, String)> {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        let categories = rules.categories().iter();
+        categories
+            .map(|category| (category.id.clone(), category.means.clone()))
+            .collect()
+    }
+
     /// Whether a model judges what no rule decides.
     pub(super) fn has_model(&self) -> bool {
         self.handle.is_on()

@@ -245,7 +245,17 @@ pub(super) struct Categories {
     /// The one after the last.
     to: String,
     /// In the order of the taxonomy; then those of which events are stored all the same.
-    categories: Vec<OfCategory>,
+    categories: Vec<Category>,
+}
+
+/// A category.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Category {
+    category: String,
+    /// What belongs to it; none: it is not of the taxonomy, as `unclassified` and categories of before.
+    means: Option<String>,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 /// How many events each category has, over time. Those without events are told too.
@@ -263,25 +273,29 @@ pub(super) async fn categories(
     State(api): State<Api>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<Categories>, Problem> {
-    let names = api.reader().labels();
+    let taxonomy = api.classifier().categories();
     let parts = wanted.parts;
     let Json(found) = overview(State(api), Params(wanted)).await?;
     let mut counted = found.categories;
-    let mut categories: Vec<OfCategory> = names
-        .categories
-        .iter()
-        .map(|name| {
-            let place = counted.iter().position(|one| one.category == *name);
-            place.map_or_else(
-                || OfCategory {
-                    category: name.clone(),
-                    counts: Counts::of(Sum::default(), parts),
-                },
-                |place| counted.swap_remove(place),
-            )
+    let mut categories: Vec<Category> = taxonomy
+        .into_iter()
+        .map(|(category, means)| {
+            let place = counted.iter().position(|one| one.category == category);
+            Category {
+                category,
+                means: Some(means),
+                counts: place.map_or_else(
+                    || Counts::of(Sum::default(), parts),
+                    |place| counted.remove(place).counts,
+                ),
+            }
         })
         .collect();
-    categories.append(&mut counted);
+    categories.extend(counted.into_iter().map(|one| Category {
+        category: one.category,
+        means: None,
+        counts: one.counts,
+    }));
     Ok(Json(Categories {
         from: found.from,
         to: found.to,

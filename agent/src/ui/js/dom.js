@@ -94,6 +94,7 @@ const two = (number) => String(number).padStart(2, '0');
 
 /** A time of day, with the day where it is another one than today. */
 export function clock(time, seconds = true) {
+  if (time === null || time === undefined || time === '') return '';
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return '';
   const day = at.toDateString() === new Date().toDateString() ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
@@ -102,6 +103,7 @@ export function clock(time, seconds = true) {
 
 /** How long ago a time was. */
 export function ago(time) {
+  if (!time) return '';
   const passed = (Date.now() - new Date(time).getTime()) / 1000;
   if (Number.isNaN(passed)) return '';
   if (passed < 10) return 'just now';

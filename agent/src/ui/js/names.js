@@ -16,7 +16,7 @@ let known = [];
 export async function learn() {
   try {
     const { categories } = await get('/api/categories', { parts: 1, from_ts: Date.now() });
-    known = categories.map(({ category, means }) => ({ id: category, means })).filter(({ id }) => id !== 'unclassified');
+    known = categories.filter(({ means }) => means).map(({ category, means }) => ({ id: category, means }));
   } catch {
     known = [];
   }
