@@ -9,7 +9,7 @@ export const LEVELS = ['fatal', 'error', 'warn', 'notice', 'info', 'debug', 'tra
 /** Whether a level is an error. */
 export const isError = (level) => level === 'fatal' || level === 'error';
 
-const COLOURS = 12;
+const COLOURS = 14;
 let known = [];
 
 /** Looks up the categories of the agent's taxonomy: `[{id, means}]`; they keep their colours by their place in it. */
