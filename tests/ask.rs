@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{dir, logsieve, text};
+use crate::harness::{Agent, dir, get, logsieve, text, until};
 
 /// Two days of a shop: orders that go well, a database that goes away at a known time, one lack of memory.
 fn shop() -> String {
@@ -271,4 +271,47 @@ fn wrong_use_of_ask_is_told() {
         "{}",
         text(&told.stdout)
     );
+}
+
+#[test]
+fn a_running_agent_answers_over_its_api() {
+    let dir = dir();
+    std::fs::create_dir_all(dir.path().join("logs")).unwrap();
+    std::fs::write(dir.path().join("logs/shop.log"), shop()).unwrap();
+    let config = format!(
+        "sources:\n  files: {{include: [\"{}/logs/*.log\"], start_at: beginning, rescan_seconds: 1}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 200}}\nclassify: {{model: {{enabled: off}}}}\n",
+        dir.path().display()
+    );
+    let agent = Agent::start(dir.path(), &config);
+    let url = format!("http://127.0.0.1:{}", agent.api);
+    let ask = |question: &str| -> Value {
+        let told = logsieve(["ask", "--url", &url, "--format", "json", question], b"").expect(0);
+        serde_json::from_slice(&told.stdout).unwrap()
+    };
+    let answer = until(
+        "the last line can be asked about",
+        || {
+            let answer = ask("was anything killed by the oom killer?");
+            (answer["references"][0]["count"] == 1).then_some(answer)
+        },
+        || agent.log(),
+    );
+    assert!(
+        answer["answer"].as_str().unwrap().contains("[1]"),
+        "{answer:#}"
+    );
+    assert_eq!(answer["question"], "was anything killed by the oom killer?");
+    let (status, body) = get(agent.api, "/api/logs/query/suggestions").unwrap();
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("Killed process"), "{body}");
+    let (status, body) = get(agent.api, "/api/logs/query/stats").unwrap();
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\"templates\""), "{body}");
+    let told = logsieve(
+        ["ask", "--url", &url, "--container", "nobody", "errors?"],
+        b"",
+    )
+    .expect(1);
+    assert!(told.stderr.contains("404"), "{}", told.stderr);
+    agent.terminate();
 }

@@ -421,7 +421,7 @@ impl Search<'_> {
             first: tally.times.map(|(first, _)| shown(first)),
             last: tally.times.map(|(_, last)| shown(last)),
             streams,
-            relevance: (chosen.share * 1000.0).round() / 1000.0,
+            relevance: (chosen.share.min(1.0) * 1000.0).round() / 1000.0,
             lines: chosen.lines,
             ..Reference::default()
         })
