@@ -102,7 +102,6 @@ impl Follower {
         for life in self.lives.values_mut() {
             if let Some(last) = ends.get(&life.path)
                 && life.unannounced.is_some()
-                && life.follows.is_none()
                 && life.id != *last
             {
                 life.follows = Some(*last);
