@@ -260,6 +260,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     );
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
+        .env("LOGSIEVE_MODEL", "none")
         .output()
         .unwrap();
     assert_eq!(objects(&output.stdout).len(), 1);

@@ -110,6 +110,7 @@ fn a_hundred_megabytes_without_a_newline_are_cut_in_bounded_memory() {
                 env!("CARGO_BIN_EXE_logsieve")
             ),
         ])
+        .env("LOGSIEVE_MODEL", "none")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -23,7 +23,7 @@ pub(crate) use prometheus::Prometheus;
 pub(crate) use receiver::{Answer, Receiver, Request};
 pub(crate) use wait::{until, until_within};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The repository.
 pub(crate) fn repo() -> PathBuf {
@@ -47,7 +47,8 @@ pub(crate) fn eval_data() -> Option<PathBuf> {
 /// A model made by `make model`; `None`, said aloud, where it is not at hand. Tests that need it name it to the agent,
 /// which finds none by itself.
 pub(crate) fn model() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_BIN_EXE_logsieve")).join("../../model");
+    let program = Path::new(env!("CARGO_BIN_EXE_logsieve"));
+    let beside = program.ancestors().nth(2).unwrap().join("model");
     let place = std::env::var_os("LOGSIEVE_MODEL").map_or(beside, PathBuf::from);
     if place.join("manifest.json").is_file() {
         return Some(place);
