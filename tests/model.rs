@@ -27,6 +27,19 @@ fn write(dir: &Path, name: &str, lines: &[&str]) {
     fs::write(dir.join("logs").join(name), lines.join("\n") + "\n").unwrap();
 }
 
+/// What the health page says of a model that cannot be used, once it says so.
+fn refusal(agent: &Agent) -> String {
+    until(
+        "the word on the model",
+        || {
+            let (_, health) = agent.health();
+            let bert = health["components"]["bert"].clone();
+            (bert["ok"] == false).then(|| bert["detail"].to_string())
+        },
+        || agent.log(),
+    )
+}
+
 fn stages(events: &[Value]) -> Vec<&str> {
     events
         .iter()
@@ -114,15 +127,7 @@ fn a_model_that_is_missing_or_damaged_is_named_and_the_rules_go_on() {
         write(dir.path(), &format!("{damaged}.log"), &[line, LINES[0]]);
         let events = agent.wait_for(2, |_| true);
         assert_eq!(stages(&events), ["rule", "none"]);
-        let said = until(
-            "the word on the model",
-            || {
-                let (_, health) = agent.health();
-                let bert = health["components"]["bert"].clone();
-                (bert["ok"] == false).then(|| bert["detail"].to_string())
-            },
-            || agent.log(),
-        );
+        let said = refusal(&agent);
         assert!(
             said.contains("nowhere") && said.contains("make model"),
             "{said}"
@@ -360,15 +365,7 @@ fn an_onnx_runtime_that_is_missing_broken_or_too_old_is_named() {
         let whole = config(dir.path(), &model, "");
         let whole = &whole[..whole.find("classify:").unwrap()];
         let agent = Agent::start(dir.path(), &format!("{whole}{named}"));
-        let said = until(
-            "the word on the library",
-            || {
-                let (_, health) = agent.health();
-                let bert = health["components"]["bert"].clone();
-                (bert["ok"] == false).then(|| bert["detail"].to_string())
-            },
-            || agent.log(),
-        );
+        let said = refusal(&agent);
         assert!(
             said.contains(&name) && said.contains("classify.model.runtime"),
             "{said}"

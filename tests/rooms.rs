@@ -20,7 +20,7 @@ const AGENT: &[(&str, &[&str])] = &[
         "sources",
         &["config", "flow", "shutdown", "source", "telemetry"],
     ),
-    ("stores", &["config", "store"]),
+    ("stores", &["config", "flow", "store"]),
     ("generate", &["classify"]),
     (
         "writing",

@@ -24,7 +24,7 @@ use crate::ask::Engine;
 use crate::classify::llm::{self, Llm};
 use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
 use crate::config::{self, Checked, Listener, PackChoice};
-use crate::flow::{Adopted, Control, Ends, Flow, LateSieve, Settings, Worker};
+use crate::flow::{Control, Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
 use crate::models;
 use crate::packs;
@@ -101,7 +101,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let rules = Arc::new(rules);
     let mut flow = Flow::new(settings(config), Arc::clone(&rules));
     let placed = places(&store);
-    take_up(&mut flow, &recovered, &placed);
+    stores::take_up(&mut flow, &recovered, |id| placed.contains_key(&id));
     let (answered, answers) = channel();
     let llm = spawn_llm(config, &pack, &answered, &metrics, &health, &shutdown)?;
     let (handle, bert) = classify::spawn(
@@ -320,28 +320,6 @@ fn remembered(
             placed_by: placed.remove(&template.id),
         })
         .collect()
-}
-
-/// The flow goes on with the templates and streams of the runs before.
-fn take_up(flow: &mut Flow, recovered: &Recovered, placed: &HashMap<TemplateId, String>) {
-    let own = recovered
-        .templates
-        .iter()
-        .filter(|template| template.alias_of.is_none());
-    let merged = recovered
-        .templates
-        .iter()
-        .filter_map(|template| Some((template.id, template.alias_of?)));
-    flow.adopt(
-        own.map(|template| Adopted {
-            text: &template.text,
-            count: template.count,
-            judged: template.judged.clone(),
-            placed: placed.contains_key(&template.id),
-        }),
-        merged,
-    );
-    flow.resume(recovered.cursors.iter().cloned());
 }
 
 /// Binds the listener of `section`, if it is wanted.

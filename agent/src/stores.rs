@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use logline::template::TemplateId;
+
 use crate::config::Checked;
 use crate::config::raw::WhenFull;
-use crate::store;
+use crate::flow::{Adopted, Flow};
+use crate::store::{self, Recovered};
 
 /// Where an agent keeps its state that runs as a service of the host.
 const SYSTEM: &str = "/var/lib/logsieve";
@@ -47,4 +50,27 @@ pub fn usual_directory() -> PathBuf {
         _ => home.join(".local/state"),
     };
     state.join("logsieve")
+}
+
+/// The flow goes on with the templates and streams of the runs before. `placed` says whether the place of a template among all
+/// templates is known.
+pub fn take_up(flow: &mut Flow, recovered: &Recovered, placed: impl Fn(TemplateId) -> bool) {
+    let own = recovered
+        .templates
+        .iter()
+        .filter(|template| template.alias_of.is_none());
+    let merged = recovered
+        .templates
+        .iter()
+        .filter_map(|template| Some((template.id, template.alias_of?)));
+    flow.adopt(
+        own.map(|template| Adopted {
+            text: &template.text,
+            count: template.count,
+            judged: template.judged.clone(),
+            placed: placed(template.id),
+        }),
+        merged,
+    );
+    flow.resume(recovered.cursors.iter().cloned());
 }

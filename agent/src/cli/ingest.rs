@@ -20,7 +20,7 @@ use super::local::{ModelArgument, judge_templates};
 use super::{Failed, PackArgument, output};
 use crate::classify::Judge;
 use crate::config::PackChoice;
-use crate::flow::{Adopted, Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
+use crate::flow::{Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
 use crate::packs;
 use crate::source::files::{Identity, Marker};
 use crate::source::{Closed, Container, Kind, Origin, SourceId};
@@ -167,24 +167,7 @@ impl Keeper {
             .into_iter()
             .map(|known| known.id)
             .collect();
-        let own = recovered
-            .templates
-            .iter()
-            .filter(|template| template.alias_of.is_none());
-        let merged = recovered
-            .templates
-            .iter()
-            .filter_map(|template| Some((template.id, template.alias_of?)));
-        flow.adopt(
-            own.map(|template| Adopted {
-                text: &template.text,
-                count: template.count,
-                judged: template.judged.clone(),
-                placed: placed.contains(&template.id),
-            }),
-            merged,
-        );
-        flow.resume(recovered.cursors.iter().cloned());
+        stores::take_up(flow, &recovered, |id| placed.contains(&id));
         let metrics = Metrics::new(0, Vec::new())?;
         let (batches, taken) = sync_channel(BATCHES);
         let (emptied, used): (Sender<Batch>, _) = channel();

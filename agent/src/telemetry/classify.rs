@@ -1,7 +1,8 @@
 //! What is counted of the stages after the rules.
 
-use prometheus::core::Collector;
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use super::register::register;
 
 /// The metrics of the BERT stage.
 #[derive(Clone, Debug)]
@@ -60,12 +61,4 @@ impl ClassifyMetrics {
         let outcome = if sure { "sure" } else { "abstained" };
         self.templates.with_label_values(&[outcome]).inc();
     }
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

@@ -1,7 +1,8 @@
 //! What is counted of the language model.
 
-use prometheus::core::Collector;
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use super::register::register;
 
 /// The metrics of the language model.
 #[derive(Clone, Debug)]
@@ -87,12 +88,4 @@ impl LlmMetrics {
             )?,
         })
     }
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

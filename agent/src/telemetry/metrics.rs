@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::classify::ClassifyMetrics;
 use super::llm::LlmMetrics;
+use super::register::register;
 use super::sinks::{SinkMetrics, SinkVectors};
 use super::store::StoreMetrics;
 
@@ -283,14 +283,6 @@ impl Metrics {
             gauge.set(i64::try_from((reading.read)()).unwrap_or(i64::MAX));
         }
     }
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 impl Containers {

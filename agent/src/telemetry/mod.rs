@@ -7,6 +7,7 @@ pub mod listener;
 mod llm;
 pub mod log;
 pub mod metrics;
+mod register;
 mod sinks;
 mod store;
 

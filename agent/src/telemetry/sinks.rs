@@ -1,7 +1,8 @@
 //! What is counted of each sink.
 
-use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::register::register;
 
 /// The metrics of all sinks; sinks come from the configuration, and so do the values of their label.
 pub(super) struct SinkVectors {
@@ -119,14 +120,6 @@ impl SinkVectors {
             waiting: self.waiting.with_label_values(&one),
         }
     }
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 /// The numbers of one sink.

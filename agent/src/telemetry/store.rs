@@ -1,7 +1,8 @@
 //! What is counted of the store.
 
-use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use super::register::register;
 
 /// The metrics of the store.
 #[derive(Clone, Debug)]
@@ -60,12 +61,4 @@ impl StoreMetrics {
             )?,
         })
     }
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

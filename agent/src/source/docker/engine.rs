@@ -12,6 +12,7 @@ use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuild
 use futures_util::StreamExt;
 
 use super::follow::{Begin, Following, follow};
+use super::list::name_of;
 use super::reach::connect;
 use super::{Config, Start, Unreachable};
 use crate::shutdown::Shutdown;
@@ -256,15 +257,7 @@ impl Engine {
 
     fn origin(&self, summary: &ContainerSummary) -> Origin {
         let labels = summary.labels.clone().unwrap_or_default();
-        // Of several names one has no link in it: `/name`, not `/other/alias`.
-        let name = summary
-            .names
-            .iter()
-            .flatten()
-            .map(|name| name.trim_start_matches('/'))
-            .min_by_key(|name| name.contains('/'))
-            .unwrap_or_default()
-            .to_owned();
+        let name = name_of(summary);
         let pod = |key: &str| {
             labels
                 .get(&format!("io.kubernetes.{key}"))

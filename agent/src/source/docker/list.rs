@@ -53,15 +53,20 @@ pub async fn containers(host: &Host) -> Result<Vec<Listed>, Unreachable> {
     Ok(listed.into_iter().map(of).collect())
 }
 
-fn of(summary: ContainerSummary) -> Listed {
-    let name = summary
+/// A container's name without the leading `/`. Of several names one has no link in it: `/name`, not `/other/alias`.
+pub(super) fn name_of(summary: &ContainerSummary) -> String {
+    summary
         .names
         .iter()
         .flatten()
         .map(|name| name.trim_start_matches('/'))
         .min_by_key(|name| name.contains('/'))
         .unwrap_or_default()
-        .to_owned();
+        .to_owned()
+}
+
+fn of(summary: ContainerSummary) -> Listed {
+    let name = name_of(&summary);
     // The same port on several addresses stands once for each.
     let ports: BTreeSet<String> = summary
         .ports
