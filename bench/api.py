@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast a running agent classifies over HTTP: one line at a time (milliseconds), and batches of 100 lines (requests a second).
 
-    bench/http.py [--port 7333] [--seconds 10] [--connections 2] [--token TOKEN]
+    bench/api.py [--port 7333] [--seconds 10] [--connections 2] [--token TOKEN]
 
 The load generator shares the machine's cores with the agent. Requests are written beforehand and answers only counted, so that
 it costs as little as it can; the agent's api.requests_per_second must allow it.
