@@ -257,3 +257,61 @@ fn only_what_the_bert_abstains_on_is_asked() {
     assert_eq!(asked.len(), abstained.len(), "{asked:#?}");
     agent.terminate();
 }
+
+#[test]
+fn what_a_rule_decides_is_not_asked_after_a_restart_where_the_bert_abstained_on_it() {
+    let Some(model) = model() else { return };
+    let dir = dir();
+    let server = Receiver::start(application(&Gate::opened()));
+    let config = config(dir.path(), &url(&server), "")
+        + &format!(
+            "classify: {{model: {{directory: \"{}\"}}, wait_ms: 60000}}\n",
+            model.display()
+        );
+    // Rules take these by one phrase each; the rest is no language.
+    let decided = [
+        "2026-11-20T10:00:05Z INFO zarf: frobs the dax, Permission denied, grommit blicket",
+        "2026-11-20T10:00:05Z INFO zarf: too many open files blicket wug glorp",
+        "2026-11-20T10:00:05Z INFO zarf: wug fep no space left on device dax glorp blicket",
+        "2026-11-20T10:00:05Z INFO zarf: invalid token blicket daxes glorp fep",
+        "2026-11-20T10:00:05Z INFO zarf: leader election daxes blicket glorp wug",
+        "2026-11-20T10:00:05Z INFO zarf: GET /daxes 200",
+    ];
+    let agent = Agent::start(dir.path(), &config);
+    write(dir.path(), "a.log", &decided);
+    let events = agent.wait_for(decided.len(), |_| true);
+    assert!(
+        events.iter().all(|event| event["stage"] == "rule"),
+        "{events:#?}"
+    );
+    let judged = || {
+        agent.metric("logsieve_model_templates_total", &[]) >= decided.len() as f64
+            && agent.metric("logsieve_model_queue_templates", &[]) == 0.0
+    };
+    until(
+        "the model to have seen them",
+        || judged().then_some(()),
+        || agent.log(),
+    );
+    agent.terminate();
+
+    let agent = Agent::start(dir.path(), &config);
+    let open = "2026-11-20T10:00:06Z INFO quuxer: the snarb of 7 frells was glorped";
+    write(dir.path(), "b.log", &[open]);
+    until(
+        "the question about a line that nobody decides",
+        || {
+            let asked: Vec<Value> = server.requests().iter().flat_map(items).collect();
+            (!asked.is_empty()).then_some(())
+        },
+        || agent.log(),
+    );
+    agent.terminate();
+    let asked: Vec<Value> = server.requests().iter().flat_map(items).collect();
+    assert!(
+        asked
+            .iter()
+            .all(|item| item["template"].to_string().contains("snarb")),
+        "{asked:#?}"
+    );
+}
