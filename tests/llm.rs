@@ -268,14 +268,12 @@ fn what_a_rule_decides_is_not_asked_after_a_restart_where_the_bert_abstained_on_
             "classify: {{model: {{directory: \"{}\"}}, wait_ms: 60000}}\n",
             model.display()
         );
-    // Rules take these by one phrase each; the rest is no language.
+    // Rules take these by one phrase each; the rest is about nothing.
     let decided = [
-        "2026-11-20T10:00:05Z INFO zarf: frobs the dax, Permission denied, grommit blicket",
-        "2026-11-20T10:00:05Z INFO zarf: too many open files blicket wug glorp",
-        "2026-11-20T10:00:05Z INFO zarf: wug fep no space left on device dax glorp blicket",
-        "2026-11-20T10:00:05Z INFO zarf: invalid token blicket daxes glorp fep",
-        "2026-11-20T10:00:05Z INFO zarf: leader election daxes blicket glorp wug",
-        "2026-11-20T10:00:05Z INFO zarf: GET /daxes 200",
+        "2026-11-20T10:00:05Z INFO zarf: violin no space left on device pomegranate tango waltz penguins",
+        "2026-11-20T10:00:05Z INFO zarf: penguins waltz GET /daxes 200 violin kettle tango orchard",
+        "2026-11-20T10:00:05Z INFO zarf: kettle I/O error penguins pomegranate waltz violin",
+        "2026-11-20T10:00:05Z INFO zarf: waltz walrus OutOfMemoryError violin penguins kettle",
     ];
     let agent = Agent::start(dir.path(), &config);
     write(dir.path(), "a.log", &decided);
@@ -293,6 +291,8 @@ fn what_a_rule_decides_is_not_asked_after_a_restart_where_the_bert_abstained_on_
         || judged().then_some(()),
         || agent.log(),
     );
+    let abstained = agent.metric("logsieve_model_templates_total", &["outcome=\"abstained\""]);
+    assert!(abstained >= 1.0, "nothing is tested: the model is sure");
     agent.terminate();
 
     let agent = Agent::start(dir.path(), &config);
