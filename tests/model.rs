@@ -275,6 +275,61 @@ fn a_classifier_of_ones_own_is_used_with_its_own_labels() {
     }
 }
 
+/// Makes the model that is copied to `directory` give no numbers for texts with `word`: the word's scale becomes NaN.
+fn poison(directory: &Path, word: &str) {
+    let tokenizer: Value =
+        serde_json::from_slice(&fs::read(directory.join("tokenizer.json")).unwrap()).unwrap();
+    let id = tokenizer["model"]["vocab"][word].as_u64().expect("a word");
+    let path = directory.join("model.onnx");
+    let mut bytes = fs::read(&path).unwrap();
+    // The constant's name (field 8 of a TensorProto) and after it its bytes (field 9), with their length before them.
+    let name = b"\x42\x0cwords/scales\x4a";
+    let found = bytes.windows(name.len()).rposition(|some| some == name);
+    let mut at = found.expect("the constant") + name.len();
+    while bytes[at] >= 0x80 {
+        at += 1;
+    }
+    let at = at + 1 + 4 * usize::try_from(id).unwrap();
+    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_text_that_the_model_has_no_numbers_for_spoils_no_other_template() {
+    let Some(model) = model() else { return };
+    let dir = dir();
+    let own = dir.path().join("own");
+    fs::create_dir_all(&own).unwrap();
+    for file in ["model.onnx", "tokenizer.json", "libonnxruntime.so"] {
+        fs::copy(model.join(file), own.join(file)).unwrap();
+    }
+    let made: Value =
+        serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
+    let config_json = serde_json::json!({
+        "model_type": "bert", "max_position_embeddings": 512, "id2label": made["id2label"],
+    });
+    fs::write(own.join("config.json"), config_json.to_string()).unwrap();
+    poison(&own, "accordion");
+    let agent = Agent::start(dir.path(), &config(dir.path(), &own, ""));
+    let bad = "2026-11-20T10:00:00Z INFO hall: the accordion was tuned by 3 people";
+    write(dir.path(), "a.log", &[bad, LINES[0], LINES[1]]);
+    let events = agent.wait_for(3, |_| true);
+    let of = |word: &str| {
+        let has = |event: &&Value| event["message"].to_string().contains(word);
+        events.iter().find(has).unwrap()["stage"].clone()
+    };
+    assert_eq!(of("accordion"), "none");
+    let others = events.iter().filter(|event| event["stage"] == "bert");
+    assert_eq!(others.count(), 2, "{events:#?}");
+    let (_, health) = agent.health();
+    let said = health["components"]["bert"]["detail"].as_str().unwrap();
+    assert!(
+        said.contains("not finite") && said.contains("accordion") && said.contains("model.onnx"),
+        "{said}"
+    );
+    agent.terminate();
+}
+
 #[test]
 fn another_pack_judges_the_known_templates_anew() {
     let Some(model) = model() else { return };

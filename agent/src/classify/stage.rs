@@ -127,6 +127,8 @@ impl Room {
                     let said = self.with(|judge| judge.verdict_on(&text));
                     let _ = reply.send(said);
                 }
+                // Without a model there is nothing to learn from: the verdict stands all the same.
+                Work::Learn(..) if self.judge.is_none() => {}
                 Work::Learn(text, category) => {
                     if let Err(problem) = self.with(|judge| judge.learn(&text, &category)) {
                         warn!(%problem, "a taught verdict does not join the examples");
@@ -339,11 +341,19 @@ impl Room {
                     }
                 }
             }
+            // One text may be what the model fails on: the others are not to pay for it.
+            Err(_) if questions.len() > 1 => {
+                for question in questions {
+                    self.templates(std::slice::from_ref(question));
+                }
+                return;
+            }
             Err(problem) => {
                 self.metrics.failures.inc();
-                warn!(%problem, templates = questions.len(), "the model has failed");
+                let template = questions.first().map_or("", |question| &question.text);
+                warn!(%problem, template, "the model has failed");
                 self.health
-                    .broken(BERT, format!("{problem}; its templates stay unclassified"));
+                    .broken(BERT, format!("{problem}; {template:?} stays unclassified"));
                 for question in questions {
                     let _ = self.answers.send(Said::Answer(Answer {
                         id: question.id,
