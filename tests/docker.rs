@@ -429,3 +429,51 @@ fn an_engine_that_ends_leaves_no_process_behind() {
     drop(engine);
     assert_eq!(Engine::processes(&home), 0, "after the test's end");
 }
+
+#[test]
+fn labels_say_how_a_container_is_read() {
+    let Some(engine) = Engine::start() else {
+        return;
+    };
+    let dir = dir();
+    let agent = follow(dir.path(), &engine);
+    let trace = r#"printf 'java.lang.IllegalStateException: boom\n\tat com.acme.A.a(A.java:1)\n'; echo 'No valid host was found.'; sleep 1000"#;
+    engine.run("shy", &["--label", "logsieve/exclude=true"], trace);
+    engine.run(
+        "own",
+        &[
+            "--label",
+            "logsieve/multiline=off",
+            "--label",
+            "logsieve/pack=openstack",
+            "--label",
+            "tier=back",
+        ],
+        trace,
+    );
+    engine.run(
+        "odd",
+        &[
+            "--label",
+            "logsieve/multiline=perhaps",
+            "--label",
+            "logsieve/exclude=false",
+        ],
+        trace,
+    );
+    let last = "No valid host was found.";
+    agent.wait_for(2, |event| event["line"] == last);
+    // Begun before the others, so it would have been heard by now.
+    let events = agent.terminate();
+    assert_eq!(lines(&events, "shy"), [""; 0]);
+    let own = of(&events, "own");
+    assert_eq!(own.len(), 3, "no line is joined: {own:#?}");
+    assert_eq!(own[2]["category"], "Resource_Allocation_Errors");
+    let reason = own[2]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("rule openstack/"), "{reason}");
+    assert_eq!(own[0]["container"]["labels"]["tier"], "back");
+    assert!(own[0]["container"]["labels"]["logsieve/pack"].is_null());
+    let odd = of(&events, "odd");
+    assert_eq!(odd.len(), 2, "a trace is one event: {odd:#?}");
+    assert_ne!(odd[1]["category"], own[2]["category"]);
+}

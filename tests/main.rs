@@ -17,6 +17,7 @@
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`http`] | the API: the seeds' shapes, refusals, live streams, bounds |
+//! | [`kubernetes`] | the watch of a cluster's pods, its faults, and how pods ask to be read |
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
@@ -54,6 +55,7 @@ mod healthcheck;
 mod hostile;
 mod http;
 mod image;
+mod kubernetes;
 mod llm;
 mod metrics;
 mod model;

@@ -17,8 +17,20 @@ const AGENT: &[(&str, &[&str])] = &[
     ("telemetry", &["config", "web"]),
     ("source", &["shutdown", "telemetry"]),
     (
+        "kubernetes",
+        &["client", "config", "shutdown", "source", "telemetry"],
+    ),
+    (
         "sources",
-        &["config", "flow", "shutdown", "source", "telemetry"],
+        &[
+            "config",
+            "flow",
+            "kubernetes",
+            "packs",
+            "shutdown",
+            "source",
+            "telemetry",
+        ],
     ),
     ("stores", &["config", "flow", "store"]),
     ("generate", &["classify"]),

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{dir, logsieve, python, repo, text};
 
@@ -194,19 +194,34 @@ fn the_manifests_are_what_kubernetes_knows_and_ask_for_no_more_than_they_need() 
     let documents = documents(&yaml);
     hold_against_the_schemas(&documents);
     let pod = &of_kind(&documents, "DaemonSet")["spec"]["template"]["spec"];
-    assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(
         of_kind(&documents, "ServiceAccount")["automountServiceAccountToken"],
         false
     );
+    assert_eq!(pod["automountServiceAccountToken"], true);
+    // Pods may be listed and watched, nothing else, by the agent alone.
+    let role = of_kind(&documents, "ClusterRole");
+    assert_eq!(
+        role["rules"],
+        json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}])
+    );
+    let binding = of_kind(&documents, "ClusterRoleBinding");
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    assert_eq!(
+        binding["subjects"],
+        json!([{"kind": "ServiceAccount", "name": pod["serviceAccountName"], "namespace": "logsieve"}])
+    );
+    let roles = documents
+        .iter()
+        .filter(|document| document["kind"].as_str().unwrap().contains("Role"));
+    assert_eq!(roles.count(), 2);
+    let node =
+        json!({"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}});
+    let environment = pod["containers"][0]["env"].as_array().unwrap();
+    assert!(environment.contains(&node), "{environment:?}");
     for asked in ["hostNetwork", "hostPID", "hostIPC"] {
         assert!(pod[asked].is_null(), "{asked}");
     }
-    assert!(
-        !documents
-            .iter()
-            .any(|document| document["kind"].as_str().unwrap().contains("Role"))
-    );
     let container = &pod["containers"][0];
     let rights = &container["securityContext"];
     assert_eq!(rights["readOnlyRootFilesystem"], true);

@@ -100,6 +100,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     };
     let rules = Arc::new(rules);
     let mut flow = Flow::new(settings(config), Arc::clone(&rules));
+    flow.set_library(packs::library(&config.packs)?);
     let placed = places(&store);
     stores::take_up(&mut flow, &recovered, |id| placed.contains_key(&id));
     let (answered, answers) = channel();

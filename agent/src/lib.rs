@@ -11,6 +11,7 @@
 //! | [`sink`] | what is kept | what leaves the agent |
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`client`] (requests over HTTP),
+//! [`kubernetes`] (what the cluster says of this node's pods),
 //! [`telemetry`] (log, metrics, health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
 
 pub mod answers;
@@ -27,6 +28,7 @@ pub mod escape;
 pub mod flow;
 pub mod generate;
 pub mod http;
+pub mod kubernetes;
 pub mod models;
 pub mod packs;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Which rules decide: a built-in pack or a file, read and compiled.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use logline::rules::{Pack, PackError, RuleSet};
 
-use crate::config::PackChoice;
+use crate::config::{Checked, PackChoice};
 
 /// A pack that cannot be used. Displays every mistake with the file's name, line and column.
 #[derive(Debug, thiserror::Error)]
@@ -82,4 +84,34 @@ pub fn unsound(file: &str, error: PackError) -> PackLoadError {
 /// As [`read`] and [`compile`].
 pub fn load(choice: &PackChoice) -> Result<RuleSet, PackLoadError> {
     compile(&read(choice)?)
+}
+
+/// The names of the packs that a container may ask for: those that are built in, and those of the configuration.
+#[must_use]
+pub fn names(config: &Checked) -> Vec<String> {
+    let built_in = Pack::BUILTIN.iter().map(|name| (*name).to_owned());
+    let mut names: Vec<_> = built_in.chain(config.packs.keys().cloned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Gives the rules of a pack by its name, read anew each time, or says in words what is wrong with it.
+pub type Library = Box<dyn Fn(&str) -> Result<Arc<RuleSet>, String> + Send>;
+
+/// The built-in packs and `further` ones, all of which are sound at first.
+///
+/// # Errors
+/// As [`load`], for the first of `further` that cannot be used.
+pub fn library(further: &BTreeMap<String, PackChoice>) -> Result<Library, PackLoadError> {
+    for choice in further.values() {
+        load(choice)?;
+    }
+    let further = further.clone();
+    Ok(Box::new(move |name| {
+        let built_in = PackChoice::Builtin(name.to_owned());
+        load(further.get(name).unwrap_or(&built_in))
+            .map(Arc::new)
+            .map_err(|problem| problem.to_string())
+    }))
 }

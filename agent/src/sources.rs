@@ -12,16 +12,18 @@ use tracing::{info, warn};
 use crate::config::Checked;
 use crate::config::raw::{StartAt, Switch};
 use crate::flow::{Cursor, Place};
+use crate::kubernetes;
+use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::source::discover::{self, Places};
-use crate::source::{Counters, Sender, demo, docker, files, stdin};
+use crate::source::{Counters, Sender, demo, docker, files, stdin, switches};
 use crate::telemetry::Health;
 
 /// Bytes that one file may give before it is the next one's turn.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Starts the sources that `config` names or, where it names none, those that this host has. They go on where `cursors`
-/// say that an earlier run stood.
+/// say that an earlier run stood. Where a cluster tells of the pods whose logs are files, it is asked.
 ///
 /// # Errors
 /// Where a pattern cannot be used or a thread cannot be started.
@@ -32,12 +34,17 @@ pub fn spawn(
     sender: Sender,
     shutdown: &Shutdown,
     counters: &Arc<Counters>,
-    health: &Health,
+    health: &Arc<Health>,
 ) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let chosen = choose(config, health);
+    let switches = Arc::new(switches::Reader::new(packs::names(config)));
     let mut threads = Vec::new();
     if !chosen.files.is_empty() {
+        let wanted = &config.sources.kubernetes;
+        let pods = kubernetes::spawn(wanted, shutdown, counters, health);
         let config = files::Config {
+            pods: pods.context("the watch of pods")?,
+            switches: Arc::clone(&switches),
             resume: cursors.iter().filter_map(file_position).collect(),
             ..files_config(config, &chosen.files)?
         };
@@ -56,6 +63,7 @@ pub fn spawn(
             docker::spawn(
                 docker::Config {
                     skip_pods: chosen.pods_in_files,
+                    switches,
                     resume: cursors.iter().filter_map(container_position).collect(),
                     ..docker_config(config)
                 },

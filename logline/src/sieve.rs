@@ -62,19 +62,31 @@ impl Sieve {
     /// Judges one event. Header, level and rules look at this event alone; only the template depends on what came before.
     #[must_use]
     pub fn judge<'a>(&mut self, text: &'a [u8], source: &Source<'_>) -> Judged<'a> {
-        let Read {
-            header,
-            message,
-            level,
-            decision,
-        } = read(&self.rules, &mut self.scratch, &self.time, text, source);
-        let template = self.templates.observe(&message);
+        let read = read(&self.rules, &mut self.scratch, &self.time, text, source);
+        self.observed(read)
+    }
+
+    /// The same by other rules than the sieve's own, with the memory that goes with those. Templates are shared.
+    #[must_use]
+    pub fn judge_by<'a>(
+        &mut self,
+        rules: &RuleSet,
+        scratch: &mut Scratch,
+        text: &'a [u8],
+        source: &Source<'_>,
+    ) -> Judged<'a> {
+        let read = read(rules, scratch, &self.time, text, source);
+        self.observed(read)
+    }
+
+    fn observed<'a>(&mut self, read: Read<'a>) -> Judged<'a> {
+        let template = self.templates.observe(&read.message);
         Judged {
-            header,
-            message,
-            level,
+            header: read.header,
+            message: read.message,
+            level: read.level,
             template,
-            decision,
+            decision: read.decision,
         }
     }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod browser;
 pub(crate) mod chat;
+mod cluster;
 mod engine;
 mod exe;
 pub(crate) mod filter;
@@ -15,6 +16,7 @@ mod wait;
 
 pub(crate) use agent::Agent;
 pub(crate) use browser::Browser;
+pub(crate) use cluster::Cluster;
 pub(crate) use engine::{Engine, IMAGE};
 pub(crate) use exe::{logsieve, objects, text};
 pub(crate) use http::{Reply, ask, free_port, get};

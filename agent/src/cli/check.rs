@@ -22,6 +22,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     sink::check(&config.sinks)?;
     let pack = packs::read(&config.pack)?;
     let rules = packs::compile(&pack)?;
+    drop(packs::library(&config.packs)?);
     let listen = config.telemetry.as_ref().map_or_else(
         || "off".to_owned(),
         |telemetry| telemetry.listener.listen.to_string(),

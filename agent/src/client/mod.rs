@@ -121,13 +121,7 @@ impl Client {
     /// # Errors
     /// What happened, where there is no answer.
     pub fn open(&mut self, request: &Sending<'_>) -> Result<(Answer, Body), Failure> {
-        if self.read_at.is_none_or(|at| at.elapsed() >= SECRETS_AGE)
-            && let Err(why) = self.refresh()
-        {
-            // The one from before may still do; if it does not, the answer says so.
-            tracing::warn!(host = ?self.uri.host(), why, "a secret cannot be read again");
-            self.read_at = Some(Instant::now());
-        }
+        self.keep_fresh();
         let sent = self.prepare(request).and_then(|sent| {
             let patience = request.patience.min(self.settings.timeout);
             let sent = self
@@ -138,11 +132,63 @@ impl Client {
             self.agent.run(sent)
         });
         let (head, body) = sent.map_err(|error| Failure::of(&error))?.into_parts();
-        let answer = Answer::new(head.status.as_u16(), &head.headers);
+        let answer = self.answered(head.status.as_u16(), &head.headers);
+        Ok((answer, body))
+    }
+
+    /// Asks the same host for `path` (with its query), with a GET; the answer's body is still to be read, and may come in pieces
+    /// for as long as `whole` says. The answer's head must be there after the client's own bound.
+    ///
+    /// # Errors
+    /// What happened, where there is no answer.
+    pub fn open_at(&mut self, path: &str, whole: Duration) -> Result<(Answer, Body), Failure> {
+        self.keep_fresh();
+        let uri = Uri::builder()
+            .scheme(self.uri.scheme_str().unwrap_or("http"))
+            .authority(
+                self.uri
+                    .authority()
+                    .map_or("", |authority| authority.as_str()),
+            )
+            .path_and_query(path)
+            .build();
+        let sent = uri.map_err(ureq::Error::from).and_then(|uri| {
+            let mut asked = self.agent.get(uri);
+            if let Some(headers) = asked.headers_mut() {
+                headers.extend(self.headers.clone());
+            }
+            let bound = Some(self.settings.timeout);
+            asked
+                .config()
+                .timeout_connect(bound)
+                .timeout_recv_response(bound)
+                .timeout_recv_body(Some(whole))
+                .build()
+                .call()
+        });
+        let (head, body) = sent.map_err(|error| Failure::of(&error))?.into_parts();
+        let answer = self.answered(head.status.as_u16(), &head.headers);
+        Ok((answer, body))
+    }
+
+    /// Reads secrets again that may have changed.
+    fn keep_fresh(&mut self) {
+        if self.read_at.is_none_or(|at| at.elapsed() >= SECRETS_AGE)
+            && let Err(why) = self.refresh()
+        {
+            // The one from before may still do; if it does not, the answer says so.
+            tracing::warn!(host = ?self.uri.host(), why, "a secret cannot be read again");
+            self.read_at = Some(Instant::now());
+        }
+    }
+
+    /// An answer has come; one that refuses who asks has the secrets read again before the next request.
+    fn answered(&mut self, status: u16, headers: &HeaderMap) -> Answer {
+        let answer = Answer::new(status, headers);
         if answer.is_refusal_of_who_asks() {
             self.read_at = None;
         }
-        Ok((answer, body))
+        answer
     }
 
     /// Asks for what lies at the address, with a GET, and reads the answer.

@@ -1,5 +1,6 @@
 //! What the rooms take: every value in its own type, nothing left to check.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub struct Checked {
     pub utc_offset_s: i32,
     /// Which pack decides.
     pub pack: PackChoice,
+    /// Further packs, by the names that containers ask for.
+    pub packs: BTreeMap<String, PackChoice>,
     /// Bound of the template table.
     pub max_templates: usize,
     /// How long a line waits for its template's verdict.
@@ -156,6 +159,11 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         raw.sources.files.max_open as u64,
         1,
     )?;
+    at_least(
+        "sources.kubernetes.max_pods",
+        raw.sources.kubernetes.max_pods as u64,
+        1,
+    )?;
     at_least("events.max_bytes", raw.events.max_bytes as u64, 256)?;
     at_least("events.max_lines", u64::from(raw.events.max_lines), 1)?;
     at_least("store.max_mib", raw.store.max_mib, 16)?;
@@ -197,6 +205,12 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
         },
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
+        packs: raw
+            .classify
+            .packs
+            .iter()
+            .map(|(name, value)| (name.clone(), PackChoice::parse(value)))
+            .collect(),
         max_templates: raw.classify.max_templates,
         verdict_wait: Duration::from_millis(raw.classify.wait_ms),
         model: raw.classify.model,

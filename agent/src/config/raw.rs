@@ -2,6 +2,8 @@
 
 pub mod sinks;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 pub use llm::Llm;
@@ -87,6 +89,8 @@ section! {
         files: Files / PartialFiles,
         /// The Docker engine.
         docker: Docker / PartialDocker,
+        /// The cluster that this host is a node of.
+        kubernetes: Kubernetes / PartialKubernetes,
     }
 }
 
@@ -127,6 +131,26 @@ section! {
 }
 
 section! {
+    /// The cluster that this host is a node of.
+    Kubernetes / PartialKubernetes {
+        /// Whether its API is asked about this node's pods.
+        enabled: Switch,
+        /// This node's name; empty for the environment's.
+        node: String,
+        /// Labels of pods that are kept.
+        labels: Vec<String>,
+        /// The API's address; empty for the one that a pod is told.
+        server: String,
+        /// The directory with `token` and `ca.crt`.
+        service_account: String,
+        /// Minutes for which a pod that is gone is remembered.
+        keep_minutes: u64,
+        /// Pods that are remembered.
+        max_pods: usize,
+    }
+}
+
+section! {
     /// How pieces and lines become events.
     Events / PartialEvents {
         /// Join stack traces and continuations.
@@ -147,6 +171,8 @@ section! {
     Classify / PartialClassify {
         /// A built-in pack's name, or a file.
         pack: String,
+        /// Further packs for containers that ask for them: files by name.
+        packs: BTreeMap<String, String>,
         /// Bound of the template table.
         max_templates: usize,
         /// How long a line waits for its template's verdict.

@@ -10,6 +10,7 @@ use super::batch::{Batch, Labelled, Slice};
 use super::labels::Labels;
 use super::lines::Line;
 use super::memo::Memo;
+use super::packs::Packs;
 use super::stats::Stats;
 use super::stream::{self, OpenStream};
 use super::verdict::Verdict;
@@ -20,6 +21,8 @@ pub(super) struct Labeller {
     pub(super) labels: Arc<Labels>,
     pub(super) memo: Memo,
     pub(super) stats: Stats,
+    /// The rules that single streams ask for.
+    pub(super) packs: Packs,
     /// Bytes kept of an event that is not joined.
     pub(super) max_bytes: usize,
 }
@@ -99,13 +102,23 @@ impl Labeller {
                 .as_ref()
                 .map(|k8s| k8s.container.as_str())),
             image: container.map(|container| container.image.as_str()),
-            labels: container.map_or(&[], |container| &container.labels),
+            labels: info.origin.labels(),
         };
-        let judged = self.sieve.judge(event.text, &source);
-        let verdict = judged
-            .decision
-            .as_ref()
-            .map_or(Verdict::UNCLASSIFIED, Verdict::by_rule);
+        let (judged, verdict) = match parts.pack.and_then(|pack| self.packs.get(pack)) {
+            Some(pack) => {
+                let judged =
+                    self.sieve
+                        .judge_by(&pack.rules, &mut pack.scratch, event.text, &source);
+                let verdict = judged.decision.map(|decision| pack.verdict(&decision));
+                (judged, verdict)
+            }
+            None => {
+                let judged = self.sieve.judge(event.text, &source);
+                let verdict = judged.decision.as_ref().map(Verdict::by_rule);
+                (judged, verdict)
+            }
+        };
+        let verdict = verdict.unwrap_or(Verdict::UNCLASSIFIED);
         let text = batch.keep_text(event);
         let labelled = Labelled {
             text,

@@ -5,11 +5,13 @@
 
 mod batch;
 mod cursor;
+mod described;
 mod judging;
 mod labeller;
 mod labels;
 mod lines;
 mod memo;
+mod packs;
 mod resume;
 mod stats;
 mod stream;
@@ -31,6 +33,7 @@ use logline::time::TimeContext;
 pub use batch::{Batch, Judged, Labelled, Slice, TemplateText};
 pub use cursor::{Cursor, Place, Tally};
 pub use labels::{Labels, UNCLASSIFIED};
+pub use packs::Library;
 pub use stats::Stats;
 pub use stream::Opening;
 pub use verdict::Verdict;
@@ -42,6 +45,7 @@ use crate::source::{Closed, Origin, SourceId, docker, files};
 use labeller::Labeller;
 use lines::Line;
 use memo::Memo;
+use packs::Packs;
 use resume::Known;
 use stream::OpenStream;
 
@@ -117,6 +121,7 @@ impl Flow {
             labels,
             memo: Memo::default(),
             stats: Stats::default(),
+            packs: Packs::default(),
             max_bytes: settings.assemble.max_bytes,
         };
         Self {
@@ -159,7 +164,8 @@ impl Flow {
 
     /// Judges by other rules from the next event on. Batches begun before must have been handed on.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
-        let labels = Labels::of(&rules).with(&self.extra);
+        let mut labels = Labels::of(&rules).with(&self.extra);
+        self.labeller.packs.renew(&mut labels);
         self.labeller.memo.renumber(&labels);
         self.labeller.labels = Arc::new(labels);
         self.labeller.sieve.set_rules(rules);
@@ -182,6 +188,7 @@ impl Flow {
         if let Some(cursor) = cursor {
             stream.go_on(&cursor, now_ms);
         }
+        stream.pack = self.pack_of(&stream.info.origin);
         self.streams.insert(id, stream);
     }
 

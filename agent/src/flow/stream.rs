@@ -10,7 +10,7 @@ use tracing::warn;
 use super::StreamInfo;
 use super::cursor::{Cursor, Place, Tally};
 use super::lines::Splitter;
-use crate::source::{Closed, SourceId, docker, files};
+use crate::source::{Closed, Origin, SourceId, docker, files};
 
 /// What is known of a stream when it is opened.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(super) struct OpenStream {
     pub(super) tally: Tally,
     /// Whole lines that have become no event yet.
     pub(super) open_lines: u64,
+    /// The rules that it asks for; none: everybody's.
+    pub(super) pack: Option<usize>,
     /// Its cursor is to be written anew.
     pub(super) touched: bool,
     pub(super) begun: bool,
@@ -65,6 +67,8 @@ pub(super) struct OpenStream {
 pub(super) struct Parts<'a> {
     pub(super) info: &'a Arc<StreamInfo>,
     pub(super) wrapper: Wrapper,
+    /// The rules that it asks for; none: everybody's.
+    pub(super) pack: Option<usize>,
     /// None: every line is an event of its own.
     pub(super) assembler: Option<&'a mut Assembler>,
     pub(super) tally: &'a mut Tally,
@@ -99,20 +103,25 @@ impl OpenStream {
             resumed: _,
             follows,
         } = opening;
+        let limits = Limits {
+            multiline: info.origin.switches.multiline.unwrap_or(limits.multiline),
+            ..*limits
+        };
         Self {
             info: Arc::new(info),
             wrapper,
             splitter: Splitter::new(limits.max_bytes),
-            assembler: Assembler::new(*limits),
+            assembler: Assembler::new(limits),
             follows,
             place,
             ended: None,
             tally: Tally::default(),
             open_lines: 0,
+            pack: None,
             touched: false,
             begun: false,
             ends_in_a_half_line: false,
-            limits: *limits,
+            limits,
         }
     }
 
@@ -131,7 +140,12 @@ impl OpenStream {
 
     /// Takes up what an earlier run left, its name for the events among it.
     pub(super) fn go_on(&mut self, cursor: &Cursor, now_ms: u64) {
-        self.rename(cursor.stream.id.clone());
+        let mut origin = Origin::clone(&self.info.origin);
+        origin.remember(&cursor.stream.origin);
+        self.info = Arc::new(StreamInfo {
+            id: cursor.stream.id.clone(),
+            origin: Arc::new(origin),
+        });
         self.begun = true;
         self.place = match (self.place, cursor.place) {
             // The file may have grown since: it is known by more of its beginning now.
@@ -156,6 +170,16 @@ impl OpenStream {
         self.info = Arc::new(StreamInfo {
             id,
             origin: Arc::clone(&self.info.origin),
+        });
+    }
+
+    /// More is known of who writes it: its events to come say so. `joins` where its origin says nothing of that.
+    pub(super) fn describe(&mut self, origin: Arc<Origin>, joins: bool) {
+        self.limits.multiline = origin.switches.multiline.unwrap_or(joins);
+        self.assembler.set_multiline(self.limits.multiline);
+        self.info = Arc::new(StreamInfo {
+            id: self.info.id.clone(),
+            origin,
         });
     }
 
@@ -211,6 +235,7 @@ impl OpenStream {
         let parts = Parts {
             info: &self.info,
             wrapper: self.wrapper,
+            pack: self.pack,
             assembler: None,
             tally: &mut self.tally,
             open_lines: &mut self.open_lines,
@@ -223,6 +248,7 @@ impl OpenStream {
         let parts = Parts {
             info: &self.info,
             wrapper: self.wrapper,
+            pack: self.pack,
             assembler: join.then_some(&mut self.assembler),
             tally: &mut self.tally,
             open_lines: &mut self.open_lines,

@@ -268,6 +268,7 @@ impl Worker {
                 self.flow
                     .record(id, stream, position, &bytes, now_ms, &mut self.batch);
             }
+            Message::Described { id, origin } => self.flow.describe(id, origin),
             // Event ids keep the name that the file had when it was opened.
             Message::Identified { id, file } => self.flow.identified(id, file),
             Message::Closed { id, reason } => {

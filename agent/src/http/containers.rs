@@ -36,6 +36,8 @@ pub(super) struct ContainerInfo {
     source: Option<&'static str>,
     /// Its pod, where it has one.
     k8s: Option<Pod>,
+    /// Those of its pod's or its own labels that are kept.
+    labels: BTreeMap<String, String>,
 }
 
 /// A container's place in Kubernetes.
@@ -43,7 +45,18 @@ pub(super) struct ContainerInfo {
 pub(super) struct Pod {
     namespace: String,
     pod: String,
+    uid: String,
     container: String,
+    /// Who made the pod, where the cluster tells it.
+    owner: Option<Owner>,
+}
+
+/// What made a pod.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Owner {
+    /// `Deployment`, `DaemonSet`, ...
+    kind: String,
+    name: String,
 }
 
 /// All containers and other sources of lines.
@@ -95,7 +108,7 @@ pub(super) async fn find(api: &Api, id: &str) -> Result<ContainerInfo, Problem> 
 
 async fn all(api: &Api) -> Vec<ContainerInfo> {
     let listed = docker::containers(api.docker()).await.ok();
-    let mut found: BTreeMap<String, ContainerInfo> = BTreeMap::new();
+    let mut found: BTreeMap<(String, String), ContainerInfo> = BTreeMap::new();
     for container in listed.iter().flatten() {
         let mut day = Vec::new();
         Timestamp(container.created.saturating_mul(1_000_000_000)).write_rfc3339(&mut day);
@@ -110,15 +123,37 @@ async fn all(api: &Api) -> Vec<ContainerInfo> {
             ports: container.ports.clone(),
             source: None,
             k8s: None,
+            labels: BTreeMap::new(),
         };
-        found.insert(container.id.clone(), info);
+        found.insert((container.id.clone(), String::new()), info);
     }
     for stream in api.reader().streams() {
+        let origin = &stream.origin;
+        // Containers of one pod share its uid where their own ids are not known.
+        let of_pod = match (&origin.container, &origin.k8s) {
+            (Some(container), _) if !container.id.is_empty() => "",
+            (_, Some(k8s)) => &k8s.container,
+            _ => "",
+        };
         let known = found
-            .entry(id_of(&stream.origin).to_owned())
+            .entry((id_of(origin).to_owned(), of_pod.to_owned()))
             .or_insert_with(|| of(&stream, listed.is_some()));
-        known.source = Some(stream.origin.kind.as_str());
-        known.k8s = known.k8s.take().or_else(|| pod(&stream));
+        known.source = Some(origin.kind.as_str());
+        if let Some(pod) = pod(&stream) {
+            // Of several restarts any may know more than the others.
+            let is_more = |known: &Pod| pod.owner.is_some() || known.owner.is_none();
+            if known.k8s.as_ref().is_none_or(is_more) {
+                known.k8s = Some(pod);
+            }
+        }
+        if !origin.labels().is_empty() {
+            known.labels = origin.labels().iter().cloned().collect();
+        }
+        if let Some(container) = &origin.container
+            && known.image.is_empty()
+        {
+            known.image.clone_from(&container.image);
+        }
     }
     found.into_values().collect()
 }
@@ -145,6 +180,7 @@ fn of(stream: &StreamInfo, engine_answers: bool) -> ContainerInfo {
         ports: Vec::new(),
         source: Some(origin.kind.as_str()),
         k8s: pod(stream),
+        labels: origin.labels().iter().cloned().collect(),
     }
 }
 
@@ -162,6 +198,11 @@ fn pod(stream: &StreamInfo) -> Option<Pod> {
     Some(Pod {
         namespace: k8s.namespace.clone(),
         pod: k8s.pod.clone(),
+        uid: k8s.uid.clone(),
         container: k8s.container.clone(),
+        owner: k8s.owner.as_ref().map(|owner| Owner {
+            kind: owner.kind.clone(),
+            name: owner.name.clone(),
+        }),
     })
 }

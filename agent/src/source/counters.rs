@@ -120,6 +120,20 @@ pub struct Counters {
     pub docker_repeats_skipped: Counter,
     /// Containers whose log driver the API cannot read.
     pub docker_unreadable_driver: Counter,
+    /// 1 while the cluster tells of this node's pods, else 0.
+    pub kubernetes_up: Gauge,
+    /// Pods of this node that are known, those that have just gone included.
+    pub kubernetes_pods: Gauge,
+    /// Changes of pods that the cluster has told, bookmarks included.
+    pub kubernetes_events: Counter,
+    /// Lists of all pods of this node that were asked for.
+    pub kubernetes_lists: Counter,
+    /// Lists and watches that failed.
+    pub kubernetes_failures: Counter,
+    /// Pods for which there was no room.
+    pub kubernetes_left_out: Counter,
+    /// Switches of containers whose value is not understood.
+    pub switches_refused: Counter,
     /// Bytes sent to the flow from standard input.
     pub stdin_bytes: Counter,
 }

@@ -8,6 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | [`origin`] | who writes a stream: the container and the pod, told from a path |
+//! | [`pods`] | what else is known of this node's pods, filled by whoever watches the cluster |
+//! | [`switches`] | how a container asks to be read |
 //! | [`files`] | files by glob: rotation, truncation, inode reuse |
 //! | [`docker`] | containers through the Docker API |
 //! | [`stdin`] | standard input |
@@ -22,8 +24,10 @@ pub mod docker;
 pub mod files;
 pub mod origin;
 pub mod own;
+pub mod pods;
 mod readings;
 pub mod stdin;
+pub mod switches;
 mod wake;
 
 use std::fmt;
@@ -35,9 +39,11 @@ use logline::decode::Wrapper;
 use logline::event::Stream;
 
 pub use counters::Counters;
-pub use origin::{Container, K8s, Kind, Origin};
+pub use origin::{Container, K8s, Kind, Origin, Owner};
 pub use own::Own;
+pub use pods::Pods;
 pub use readings::readings;
+pub use switches::Switches;
 
 /// The channel that every source sends to. Bounded: a full one holds the sources back.
 pub type Sender = SyncSender<Message>;
@@ -61,7 +67,8 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes` or `Record`, at most one `Closed`.
+/// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes` or `Record` with
+/// [`Described`](Self::Described) between them, at most one `Closed`.
 #[derive(Clone, Debug)]
 pub enum Message {
     /// A stream begins. Files that were not known are announced with their first bytes: an empty one has nothing to tell it from
@@ -90,6 +97,13 @@ pub enum Message {
         id: SourceId,
         /// Which file it is.
         file: files::Identity,
+    },
+    /// More is known of who writes a stream, or something else: from now on it is this. Its id stays.
+    Described {
+        /// The stream.
+        id: SourceId,
+        /// Who writes it.
+        origin: Arc<Origin>,
     },
     /// The next bytes of a stream. They need not end at a line end.
     Bytes {

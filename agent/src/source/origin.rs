@@ -9,9 +9,7 @@ use logline::decode::Wrapper;
 use serde::Deserialize;
 
 use super::own::is_id;
-
-/// A container with this label is not read, unless the label's value is `false`.
-pub const EXCLUDE_LABEL: &str = "logsieve/exclude";
+use super::switches::{self, Switches};
 
 /// At most so many bytes of a `config.v2.json` are read.
 const CONFIG_BYTES: u64 = 4 << 20;
@@ -53,6 +51,8 @@ pub struct Origin {
     pub container: Option<Container>,
     /// The pod, where the path tells it.
     pub k8s: Option<K8s>,
+    /// How it asks to be read; not kept with what is stored.
+    pub switches: Switches,
 }
 
 impl Origin {
@@ -64,11 +64,37 @@ impl Origin {
             name: name.into(),
             container: None,
             k8s: None,
+            switches: Switches::default(),
         }
     }
-}
 
-impl Origin {
+    /// The pod's labels; where they are not known, the container's.
+    #[must_use]
+    pub fn labels(&self) -> &[(String, String)] {
+        match (&self.k8s, &self.container) {
+            (Some(k8s), _) if !k8s.labels.is_empty() => &k8s.labels,
+            (_, Some(container)) => &container.labels,
+            _ => &[],
+        }
+    }
+
+    /// Takes from `before`, which is the same stream's of an earlier run, what nobody has told yet of its pod.
+    pub(crate) fn remember(&mut self, before: &Self) {
+        let (Some(k8s), Some(known)) = (&mut self.k8s, &before.k8s) else {
+            return;
+        };
+        if k8s.owner.is_some() || !k8s.labels.is_empty() || k8s.uid != known.uid {
+            return;
+        }
+        k8s.labels.clone_from(&known.labels);
+        k8s.owner.clone_from(&known.owner);
+        if let (Some(container), Some(known)) = (&mut self.container, &before.container)
+            && container.image.is_empty()
+        {
+            container.image.clone_from(&known.image);
+        }
+    }
+
     /// Namespace and container by their short names, for metrics; what is neither goes by its kind.
     #[must_use]
     pub fn short_names(&self) -> (&str, &str) {
@@ -106,6 +132,19 @@ pub struct K8s {
     pub container: String,
     /// How often the container was restarted before this log.
     pub restart: Option<u32>,
+    /// Those of the pod's labels that the configuration lets through, sorted by key; none where nobody tells them.
+    pub labels: Vec<(String, String)>,
+    /// Who made the pod, where that is known.
+    pub owner: Option<Owner>,
+}
+
+/// What made a pod: a Deployment, a DaemonSet, a Job, ...
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// `Deployment`, `DaemonSet`, ...
+    pub kind: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// What the kubelet's path of a log tells: `.../pods/<namespace>_<pod>_<uid>/<container>/<restart>.log`, also after a
@@ -125,6 +164,7 @@ pub fn pod_log(path: &Path) -> Option<K8s> {
         uid: names.next().filter(|name| !name.is_empty())?.to_owned(),
         container: container.to_owned(),
         restart: file.split_once(".log").and_then(|(n, _)| n.parse().ok()),
+        ..K8s::default()
     };
     names.next().is_none().then_some(k8s)
 }
@@ -157,13 +197,24 @@ pub fn docker_log(path: &Path) -> Option<&str> {
     (is_id(id) && file.strip_prefix(id)?.starts_with("-json.log")).then_some(id)
 }
 
+/// What the names of a file tell.
+pub(super) struct Told {
+    /// Who writes it.
+    pub(super) origin: Origin,
+    /// How its lines are wrapped, where that is certain.
+    pub(super) wrapper: Option<Wrapper>,
+    /// Docker's labels that are switches.
+    pub(super) switches: Vec<(String, String)>,
+}
+
 /// The origin of a file, and how its lines are wrapped where the path tells.
 ///
 /// `chain` is the path as it was found and what each symlink on the way leads to, the file's own path last; at least one.
 /// `labels` are the keys of Docker's labels to keep. Reads nothing but Docker's `config.v2.json` beside a json-file log.
-pub(super) fn of_file(chain: &[PathBuf], labels: &[String]) -> (Origin, Option<Wrapper>) {
+pub(super) fn of_file(chain: &[PathBuf], labels: &[String]) -> Told {
     let mut origin = Origin::plain(Kind::File, "");
     let mut wrapper = None;
+    let mut switches = Vec::new();
     // The first link is the least exact: what a later one tells takes its place.
     for path in chain {
         if let Some((k8s, id)) = container_link(path) {
@@ -181,8 +232,9 @@ pub(super) fn of_file(chain: &[PathBuf], labels: &[String]) -> (Origin, Option<W
             wrapper = Some(Wrapper::Cri);
         }
         if let Some(id) = docker_log(path) {
-            let mut container = docker_config(path.parent().unwrap_or(path), labels);
+            let (mut container, said) = docker_config(path.parent().unwrap_or(path), labels);
             container.id = id.to_owned();
+            switches = said;
             origin.container = Some(container);
             wrapper = Some(Wrapper::DockerJson);
         }
@@ -190,11 +242,16 @@ pub(super) fn of_file(chain: &[PathBuf], labels: &[String]) -> (Origin, Option<W
     if let Some(path) = chain.last() {
         origin.name = path.to_string_lossy().into_owned();
     }
-    (origin, wrapper)
+    Told {
+        origin,
+        wrapper,
+        switches,
+    }
 }
 
-/// Docker's own record of a container, of which only name, image and the wanted labels are kept.
-fn docker_config(directory: &Path, labels: &[String]) -> Container {
+/// Docker's own record of a container, of which only name, image and the wanted labels are kept; and the switches among its
+/// labels.
+fn docker_config(directory: &Path, labels: &[String]) -> (Container, Vec<(String, String)>) {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Record {
@@ -225,30 +282,26 @@ fn docker_config(directory: &Path, labels: &[String]) -> Container {
             Record::default()
         }
     };
-    Container {
+    let said = record.config.labels.unwrap_or_default();
+    let switches = switches::among(said.clone());
+    let container = Container {
         id: String::new(),
         name: record.name.trim_start_matches('/').to_owned(),
         image: record.config.image,
-        labels: keep_labels(record.config.labels.unwrap_or_default(), labels),
-    }
+        labels: keep_labels(said, labels),
+    };
+    (container, switches)
 }
 
-/// Those labels whose keys are wanted, and always [`EXCLUDE_LABEL`], sorted by key.
+/// Those labels whose keys are wanted, sorted by key.
 pub(super) fn keep_labels(
     labels: impl IntoIterator<Item = (String, String)>,
     wanted: &[String],
 ) -> Vec<(String, String)> {
     let mut kept: Vec<_> = labels
         .into_iter()
-        .filter(|(key, _)| key == EXCLUDE_LABEL || wanted.contains(key))
+        .filter(|(key, _)| wanted.contains(key))
         .collect();
     kept.sort();
     kept
-}
-
-/// Whether a container asks not to be read.
-pub(super) fn asks_to_be_left_out(labels: &[(String, String)]) -> bool {
-    labels
-        .iter()
-        .any(|(key, value)| key == EXCLUDE_LABEL && value != "false")
 }

@@ -102,6 +102,31 @@ const COUNTERS: &[Row] = &[
         "Containers whose log driver the API cannot read.",
         |c| c.docker_unreadable_driver.get(),
     ),
+    (
+        "kubernetes_events_total",
+        "Changes of this node's pods that the cluster has told, bookmarks included.",
+        |c| c.kubernetes_events.get(),
+    ),
+    (
+        "kubernetes_lists_total",
+        "Lists of all pods of this node that were asked for.",
+        |c| c.kubernetes_lists.get(),
+    ),
+    (
+        "kubernetes_failures_total",
+        "Lists and watches of pods that failed.",
+        |c| c.kubernetes_failures.get(),
+    ),
+    (
+        "kubernetes_pods_left_out_total",
+        "Pods for which there was no room.",
+        |c| c.kubernetes_left_out.get(),
+    ),
+    (
+        "switches_refused_total",
+        "Annotations and labels that say how to read a container and are not understood.",
+        |c| c.switches_refused.get(),
+    ),
 ];
 
 const GAUGES: &[Row] = &[
@@ -127,6 +152,16 @@ const GAUGES: &[Row] = &[
         "docker_containers_followed",
         "Containers that are followed through the Docker engine now.",
         |c| c.docker_containers.get(),
+    ),
+    (
+        "kubernetes_up",
+        "1 while the cluster tells of this node's pods, else 0.",
+        |c| c.kubernetes_up.get(),
+    ),
+    (
+        "kubernetes_pods",
+        "Pods of this node that are known, those that have just gone included.",
+        |c| c.kubernetes_pods.get(),
     ),
 ];
 

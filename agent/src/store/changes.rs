@@ -4,9 +4,10 @@ use redb::{ReadableTable as _, WriteTransaction};
 
 use super::error::Fault;
 use super::names::{Dirty, Names};
+use super::records::stream_bytes;
 use super::tables::{
-    CURSORS, LEDGER, NAME_CATEGORY, NAME_RULE, NAMES, SEEN, SINKS, STREAMS, StreamRecord,
-    TEMPLATES, VECTORS, VERDICTS, to_bytes,
+    CURSORS, LEDGER, NAME_CATEGORY, NAME_RULE, NAMES, SEEN, SINKS, STREAMS, TEMPLATES, VECTORS,
+    VERDICTS, to_bytes,
 };
 
 /// Records by key, ready to be written.
@@ -54,7 +55,7 @@ impl Changes {
                 .iter()
                 .filter_map(|number| {
                     let info = names.stream(*number)?;
-                    Some((*number, to_bytes(&StreamRecord::from(&**info))))
+                    Some((*number, stream_bytes(info)))
                 })
                 .collect(),
             verdicts: dirty

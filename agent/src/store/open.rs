@@ -13,12 +13,12 @@ use super::index::Index;
 use super::ledger::{SinkRecord, StreamLedger};
 use super::names::{KnownTemplate, Names};
 use super::options::Options;
-use super::records::cursor_of;
+use super::records::{cursor_of, stream_of};
 use super::retention::{gone, number};
 use super::tables::{
     BODIES, BlockHead, CURSORS, CursorRecord, HEADS, LAYOUT, LEDGER, META, META_LAYOUT, META_NEXT,
-    NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, StreamRecord, TEMPLATES, VECTORS,
-    VERDICTS, VerdictRecord, from_bytes,
+    NAME_CATEGORY, NAMES, SEEN, SINKS, STREAMS, SegmentHead, TEMPLATES, VECTORS, VERDICTS,
+    VerdictRecord, from_bytes,
 };
 use crate::flow::Cursor;
 
@@ -281,7 +281,7 @@ pub(super) fn load_streams(
 ) -> Result<(), Fault> {
     for entry in transaction.open_table(STREAMS)?.iter()? {
         let (number, record) = entry?;
-        match from_bytes::<StreamRecord>(record.value()).and_then(StreamRecord::into_info) {
+        match stream_of(record.value()) {
             Some(info) => loaded.names.adopt_stream(number.value(), info),
             None => loaded.note("stream", number.value()),
         }

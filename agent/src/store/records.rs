@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::block::{stage_number, stage_of};
 use super::tables::{
-    ContainerRecord, CursorRecord, K8sRecord, PlaceRecord, StreamRecord, VectorRecord,
-    VerdictRecord,
+    ContainerRecord, CursorRecord, K8sRecord, PlaceRecord, PodRecord, StreamRecord, VectorRecord,
+    VerdictRecord, from_bytes, from_bytes_and_rest, to_bytes,
 };
 use crate::classify::{Embedding, Judgement};
 use crate::flow::{Cursor, Place, StreamInfo, Tally};
 use crate::source::files::{Identity, Marker};
-use crate::source::{Closed, Container, K8s, Kind, Origin, docker};
+use crate::source::{Closed, Container, K8s, Kind, Origin, Owner, Switches, docker};
 
 /// The kinds of sources, by the number that stands for them in the file.
 const KINDS: [Kind; 4] = [Kind::File, Kind::Docker, Kind::Stdin, Kind::Demo];
@@ -50,12 +50,42 @@ impl From<&StreamInfo> for StreamRecord {
     }
 }
 
+/// What is written of a stream.
+pub(super) fn stream_bytes(info: &StreamInfo) -> Vec<u8> {
+    let mut bytes = to_bytes(&StreamRecord::from(info));
+    if let Some(k8s) = &info.origin.k8s
+        && (k8s.owner.is_some() || !k8s.labels.is_empty())
+    {
+        let owner = k8s.owner.as_ref();
+        bytes.extend(to_bytes(&PodRecord {
+            labels: k8s.labels.clone(),
+            owner: owner.map(|owner| (owner.kind.clone(), owner.name.clone())),
+        }));
+    }
+    bytes
+}
+
+/// The stream that was written as `bytes`; none where they are damaged.
+pub(super) fn stream_of(bytes: &[u8]) -> Option<StreamInfo> {
+    let (record, rest) = from_bytes_and_rest::<StreamRecord>(bytes)?;
+    let mut info = record.into_info()?;
+    if !rest.is_empty()
+        && let Some(pod) = from_bytes::<PodRecord>(rest)
+        && let Some(k8s) = &mut Arc::make_mut(&mut info.origin).k8s
+    {
+        k8s.labels = pod.labels;
+        k8s.owner = pod.owner.map(|(kind, name)| Owner { kind, name });
+    }
+    Some(info)
+}
+
 impl StreamRecord {
     /// The stream, unless the record speaks of a kind that there is not.
-    pub(super) fn into_info(self) -> Option<StreamInfo> {
+    fn into_info(self) -> Option<StreamInfo> {
         let origin = Origin {
             kind: *KINDS.get(usize::from(self.kind))?,
             name: self.name,
+            switches: Switches::default(),
             container: self.container.map(|container| Container {
                 id: container.id,
                 name: container.name,
@@ -68,6 +98,7 @@ impl StreamRecord {
                 uid: k8s.uid,
                 container: k8s.container,
                 restart: k8s.restart,
+                ..K8s::default()
             }),
         };
         Some(StreamInfo {
@@ -185,5 +216,54 @@ impl From<&Embedding> for VectorRecord {
             scale: embedding.vector.scale,
             codes: embedding.vector.codes.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(owner: Option<Owner>, labels: &[(&str, &str)]) -> StreamInfo {
+        let mut origin = Origin::plain(Kind::File, "/var/log/pods/shop_web_1/server/0.log");
+        origin.container = Some(Container::default());
+        origin.k8s = Some(K8s {
+            namespace: "shop".into(),
+            pod: "web".into(),
+            uid: "1".into(),
+            container: "server".into(),
+            restart: Some(0),
+            labels: labels
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect(),
+            owner,
+        });
+        StreamInfo {
+            id: "1-2-3".into(),
+            origin: Arc::new(origin),
+        }
+    }
+
+    #[test]
+    fn a_stream_is_read_as_it_was_written() {
+        let owner = Owner {
+            kind: "Deployment".into(),
+            name: "web".into(),
+        };
+        for info in [
+            info(None, &[]),
+            info(Some(owner.clone()), &[]),
+            info(Some(owner), &[("app", "web"), ("tier", "")]),
+        ] {
+            assert_eq!(stream_of(&stream_bytes(&info)).as_ref(), Some(&info));
+        }
+    }
+
+    #[test]
+    fn streams_of_stores_without_owners_are_read() {
+        let before = info(None, &[]);
+        let bytes = to_bytes(&StreamRecord::from(&before));
+        assert_eq!(stream_of(&bytes), Some(before));
+        assert_eq!(stream_of(&bytes[..bytes.len() - 1]), None, "damaged");
     }
 }

@@ -173,6 +173,14 @@ pub(super) struct K8sRecord {
     pub(super) restart: Option<u32>,
 }
 
+/// What stands behind the record of a stream where more is known of its pod than the path tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PodRecord {
+    pub(super) labels: Vec<(String, String)>,
+    /// Kind and name.
+    pub(super) owner: Option<(String, String)>,
+}
+
 /// How far a stream was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CursorRecord {
@@ -212,4 +220,9 @@ pub(super) fn to_bytes<T: Serialize>(record: &T) -> Vec<u8> {
 /// Reads a record; none where it is damaged.
 pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(bytes).ok()
+}
+
+/// The same, and what stands behind it.
+pub(super) fn from_bytes_and_rest<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, &[u8])> {
+    postcard::take_from_bytes(bytes).ok()
 }

@@ -133,7 +133,7 @@ impl Lane {
             line.text = &line.text[..kept];
         }
         if !limits.multiline {
-            // Open here only after a restart with joins that were on before it.
+            // Open here only where joins were on before.
             if self.event.is_some() {
                 self.release(limits, emit);
                 self.flush(false, emit);

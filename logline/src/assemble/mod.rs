@@ -83,6 +83,11 @@ impl Assembler {
         }
     }
 
+    /// Joins lines from the next one on, or no longer: what is open then goes before that line.
+    pub fn set_multiline(&mut self, multiline: bool) {
+        self.limits.multiline = multiline;
+    }
+
     /// Takes the next fragment in the order of the source. `now_ms` is any clock that never goes back.
     /// `emit` gets every event that this completes, in order.
     pub fn push(

@@ -90,6 +90,7 @@ impl Told {
             field(",\"container\":{\"id\":\"", &container.id, &mut after);
             field(",\"name\":\"", &container.name, &mut after);
             field(",\"image\":\"", &container.image, &mut after);
+            write_labels(&container.labels, &mut after);
             after.push(b'}');
         }
         if let Some(k8s) = &origin.k8s {
@@ -97,6 +98,12 @@ impl Told {
             field(",\"pod\":\"", &k8s.pod, &mut after);
             field(",\"container\":\"", &k8s.container, &mut after);
             field(",\"node\":\"", host, &mut after);
+            if let Some(owner) = &k8s.owner {
+                field(",\"owner\":{\"kind\":\"", &owner.kind, &mut after);
+                field(",\"name\":\"", &owner.name, &mut after);
+                after.push(b'}');
+            }
+            write_labels(&k8s.labels, &mut after);
             after.push(b'}');
         }
         Self {
@@ -104,6 +111,20 @@ impl Told {
             before,
             after,
         }
+    }
+}
+
+/// Appends `,"labels":{..}`, if there are any.
+fn write_labels(labels: &[(String, String)], out: &mut Vec<u8>) {
+    for (at, (key, value)) in labels.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b",\"labels\":{\"" } else { b",\"" });
+        escape_json(key.as_bytes(), out);
+        out.extend_from_slice(b"\":\"");
+        escape_json(value.as_bytes(), out);
+        out.push(b'"');
+    }
+    if !labels.is_empty() {
+        out.push(b'}');
     }
 }
 

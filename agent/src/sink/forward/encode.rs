@@ -227,19 +227,40 @@ impl Messages {
 
 fn write_container(container: &Container, out: &mut Vec<u8>) {
     text("container", out);
-    map_len(3, out);
+    map_len(3 + u32::from(!container.labels.is_empty()), out);
     field("id", &container.id, out);
     field("name", &container.name, out);
     field("image", &container.image, out);
+    write_labels(&container.labels, out);
+}
+
+/// Appends the field `labels`, if there are any.
+fn write_labels(labels: &[(String, String)], out: &mut Vec<u8>) {
+    if labels.is_empty() {
+        return;
+    }
+    text("labels", out);
+    map_len(u32::try_from(labels.len()).unwrap_or(u32::MAX), out);
+    for (key, value) in labels {
+        field(key, value, out);
+    }
 }
 
 fn write_k8s(k8s: &K8s, host: &str, out: &mut Vec<u8>) {
     text("k8s", out);
-    map_len(4, out);
+    let more = u32::from(k8s.owner.is_some()) + u32::from(!k8s.labels.is_empty());
+    map_len(4 + more, out);
     field("namespace", &k8s.namespace, out);
     field("pod", &k8s.pod, out);
     field("container", &k8s.container, out);
     field("node", host, out);
+    if let Some(owner) = &k8s.owner {
+        text("owner", out);
+        map_len(2, out);
+        field("kind", &owner.kind, out);
+        field("name", &owner.name, out);
+    }
+    write_labels(&k8s.labels, out);
 }
 
 /// A chunk's id says what is in it: the same chunk has the same id in every attempt, also after a restart.

@@ -182,6 +182,10 @@ impl Push {
             if let Some(k8s) = &origin.k8s {
                 pairs.add("pod", &k8s.pod);
                 pairs.add("pod_uid", &k8s.uid);
+                if let Some(owner) = &k8s.owner {
+                    pairs.add("owner_kind", &owner.kind);
+                    pairs.add("owner", &owner.name);
+                }
             }
             if let Some(container) = &origin.container {
                 pairs.add("container_id", &container.id);
@@ -203,13 +207,11 @@ impl Push {
         word.extend_from_slice(name.as_bytes());
         pairs.add("reason", &String::from_utf8_lossy(word));
         pairs.add("logger", &String::from_utf8_lossy(event.logger));
-        if let Some(container) = origin.and_then(|origin| origin.container.as_ref()) {
-            for (name, value) in &container.labels {
-                word.clear();
-                word.extend_from_slice(b"label_");
-                word.extend_from_slice(name.as_bytes());
-                pairs.add(&String::from_utf8_lossy(word), value);
-            }
+        for (name, value) in origin.map_or(&[][..], Origin::labels) {
+            word.clear();
+            word.extend_from_slice(b"label_");
+            word.extend_from_slice(name.as_bytes());
+            pairs.add(&String::from_utf8_lossy(word), value);
         }
         pairs.add(
             "template",

@@ -224,6 +224,14 @@ fn resource(host: &str, origin: &Origin, out: &mut Vec<u8>) {
         text("k8s.pod.uid", &k8s.uid);
         text("k8s.container.name", &k8s.container);
         text("k8s.node.name", host);
+        if let Some(owner) = &k8s.owner
+            && let Some(key) = owner_key(&owner.kind)
+        {
+            text(key, &owner.name);
+        }
+        for (key, value) in &k8s.labels {
+            text(&format!("k8s.pod.label.{key}"), value);
+        }
     }
     if let Some(container) = &origin.container {
         text("container.id", &container.id);
@@ -245,6 +253,20 @@ fn resource(host: &str, origin: &Origin, out: &mut Vec<u8>) {
             out,
         );
     }
+}
+
+/// What the semantic conventions call the name of an owner of this kind; they have no name for any other.
+fn owner_key(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Deployment" => "k8s.deployment.name",
+        "ReplicaSet" => "k8s.replicaset.name",
+        "StatefulSet" => "k8s.statefulset.name",
+        "DaemonSet" => "k8s.daemonset.name",
+        "Job" => "k8s.job.name",
+        "CronJob" => "k8s.cronjob.name",
+        "ReplicationController" => "k8s.replicationcontroller.name",
+        _ => return None,
+    })
 }
 
 /// An image's name and its tag: `registry:5000/app:1.2` has the tag `1.2`, `registry:5000/app` has none, a digest is part of the name.

@@ -16,7 +16,8 @@ use super::list::name_of;
 use super::reach::connect;
 use super::{Config, Start, Unreachable};
 use crate::shutdown::Shutdown;
-use crate::source::origin::{asks_to_be_left_out, keep_labels};
+use crate::source::origin::keep_labels;
+use crate::source::switches;
 use crate::source::{Container, Counters, K8s, Kind, Origin, Sender};
 
 /// What the tasks of one engine share.
@@ -232,11 +233,10 @@ impl Engine {
         }
         let origin = self.origin(summary);
         let config = &self.shared.config;
-        let container = origin.container.as_ref();
         let left_out = config.own.is_container(&id)
             || !config.names.contains(&origin.name)
             || (config.skip_pods && origin.k8s.is_some())
-            || container.is_some_and(|container| asks_to_be_left_out(&container.labels));
+            || origin.switches.exclude;
         if left_out {
             tracing::debug!(container = origin.name, "left out");
             return;
@@ -272,15 +272,21 @@ impl Engine {
             restart: labels
                 .get("annotation.io.kubernetes.container.restartCount")
                 .and_then(|count| count.parse().ok()),
+            ..K8s::default()
         });
+        let said = switches::among(labels.clone());
+        let Shared {
+            config, counters, ..
+        } = &*self.shared;
         Origin {
+            switches: config.switches.read(&said, &name, &name, counters),
             kind: Kind::Docker,
             name: name.clone(),
             container: Some(Container {
                 id: summary.id.clone().unwrap_or_default(),
                 name,
                 image: summary.image.clone().unwrap_or_default(),
-                labels: keep_labels(labels, &self.shared.config.labels),
+                labels: keep_labels(labels, &config.labels),
             }),
             k8s,
         }

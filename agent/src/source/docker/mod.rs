@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::own::Own;
-use super::{Counters, Sender};
+use super::{Counters, Sender, switches};
 use crate::shutdown::Shutdown;
 
 pub use list::{Listed, containers};
@@ -45,6 +45,8 @@ pub struct Config {
     pub skip_pods: bool,
     /// The agent's own container, which is left out.
     pub own: Own,
+    /// Reads how containers ask to be read.
+    pub switches: Arc<switches::Reader>,
 }
 
 impl Default for Config {
@@ -57,6 +59,7 @@ impl Default for Config {
             names: Names::default(),
             skip_pods: false,
             own: Own::detect(),
+            switches: Arc::default(),
         }
     }
 }

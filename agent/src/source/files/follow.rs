@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::book::Book;
 use super::life::{Life, Node, Turn};
 use super::packed::is_no_gzip;
+use super::pods::Asked;
 use super::watch::{Seen, Watch};
 use super::{Closed, Config, Counters, Message, Sender, SourceId};
 use crate::shutdown::Shutdown;
@@ -50,6 +51,8 @@ pub(super) struct Follower {
     pub(super) told: HashSet<PathBuf>,
     /// Files that match but are not to be read: the agent's own, and those that ask for it.
     pub(super) left_out: HashMap<PathBuf, Node>,
+    /// Those that ask for it.
+    pub(super) asked: Asked,
     /// The patterns are to be walked again soon.
     pub(super) names_changed: bool,
     walk_took: Duration,
@@ -93,6 +96,7 @@ impl Follower {
             walks: 0,
             told: HashSet::new(),
             left_out: HashMap::new(),
+            asked: Asked::default(),
             names_changed: true,
             walk_took: Duration::ZERO,
             walked_at: Instant::now(),
@@ -106,6 +110,7 @@ impl Follower {
 
     /// Follows until a shutdown, or until the receiver is gone.
     pub(super) fn run(mut self) {
+        self.await_pods();
         while self.step().is_ok() {}
     }
 
@@ -113,6 +118,7 @@ impl Follower {
     pub(super) fn step(&mut self) -> Result<(), Stop> {
         let now = Instant::now();
         self.take_events();
+        self.look_at_pods();
         let idle = self.ready.is_empty() && self.outbox.is_empty();
         if self.is_over(now) || (self.stop_at.is_some() && idle) {
             return Err(Stop);
@@ -222,6 +228,9 @@ impl Follower {
         if let Some(inotify) = self.watch.descriptor() {
             fds.push(PollFd::from_borrowed_fd(inotify, PollFlags::IN));
         }
+        if let Some(pods) = &self.config.pods {
+            fds.push(PollFd::from_borrowed_fd(pods.bell(), PollFlags::IN));
+        }
         // Woken for nothing or by a signal, the loop just looks again.
         let _ = poll(&mut fds, Some(&timeout));
     }
@@ -313,11 +322,11 @@ impl Follower {
     pub(super) fn announce(&mut self, id: SourceId) {
         let follows = self.announced_predecessor(id);
         if let Some(life) = self.lives.get_mut(&id)
-            && let Some((origin, wrapper)) = life.unannounced.take()
+            && let Some(wrapper) = life.unannounced.take()
         {
             self.outbox.push_back(Message::Opened {
                 id,
-                origin: Arc::new(origin),
+                origin: Arc::clone(&life.origin),
                 wrapper,
                 file: Some(life.identity),
                 resumed: life.resumed.take(),
@@ -381,12 +390,15 @@ impl Follower {
             self.open_files -= 1;
         }
         let counter = match reason {
-            Closed::Truncated => &self.counters.rotated_truncated,
-            Closed::Deleted => &self.counters.rotated_deleted,
-            Closed::Vanished => &self.counters.files_vanished,
-            _ => &self.counters.rotated_renamed,
+            Closed::Truncated => Some(&self.counters.rotated_truncated),
+            Closed::Deleted => Some(&self.counters.rotated_deleted),
+            Closed::Vanished => Some(&self.counters.files_vanished),
+            Closed::ContainerGone => None,
+            _ => Some(&self.counters.rotated_renamed),
         };
-        counter.inc();
+        if let Some(counter) = counter {
+            counter.inc();
+        }
         if self.by_node.get(&life.node) == Some(&id) {
             self.by_node.remove(&life.node);
         }

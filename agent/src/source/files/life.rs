@@ -15,6 +15,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use rustix::buffer::spare_capacity;
@@ -27,6 +28,7 @@ use super::candidate::Candidate;
 use super::moment::moment;
 use super::packed::{After, Skipped, Unpacking, is_gzip, peek};
 use super::{Closed, Identity, Marker, Origin, Resume, SourceId, Start};
+use crate::source::Kind;
 
 /// How many bytes before the offset are remembered.
 const SEAM: usize = Marker::SEAM;
@@ -51,8 +53,12 @@ pub(super) struct Life {
     pub(super) node: Node,
     /// What its positions are kept under; a copy goes on under the identity of its original.
     pub(super) identity: Identity,
-    /// Who writes it, until the flow has been told.
-    pub(super) unannounced: Option<(Origin, Wrapper)>,
+    /// Who writes it, as the flow was told or will be.
+    pub(super) origin: Arc<Origin>,
+    /// Docker's labels that are switches.
+    pub(super) said: Vec<(String, String)>,
+    /// How its lines are wrapped, until the flow has been told of it.
+    pub(super) unannounced: Option<Wrapper>,
     /// The position from before that it goes on from.
     pub(super) resumed: Option<Identity>,
     /// The flow is to be told at once that it goes on: it may hold what waits for more.
@@ -151,6 +157,8 @@ impl Life {
                 inode: metadata.ino(),
                 marker: Marker::of(head),
             },
+            origin: Arc::new(Origin::plain(Kind::File, "")),
+            said: Vec::new(),
             unannounced: None,
             resumed: None,
             announce: false,

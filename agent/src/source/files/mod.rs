@@ -12,6 +12,7 @@ mod moment;
 mod names;
 mod packed;
 mod pattern;
+mod pods;
 mod remains;
 mod scan;
 mod walk;
@@ -28,6 +29,8 @@ use std::time::{Duration, SystemTime};
 use logline::decode::Wrapper;
 
 use super::own::Own;
+use super::pods::Pods;
+use super::switches;
 use super::wake::wake_on;
 use super::{Closed, Counters, Message, Origin, Sender, SourceId};
 use crate::shutdown::Shutdown;
@@ -65,6 +68,10 @@ pub struct Config {
     pub docker_labels: Vec<String>,
     /// The agent's own container and pod, which are left out.
     pub own: Own,
+    /// What else is known of the pods, where somebody watches them.
+    pub pods: Option<Pods>,
+    /// Reads how containers ask to be read.
+    pub switches: Arc<switches::Reader>,
 }
 
 impl Config {
@@ -85,6 +92,8 @@ impl Config {
             wrapper: Wrapper::Auto,
             docker_labels: Vec::new(),
             own: Own::detect(),
+            pods: None,
+            switches: Arc::default(),
         }
     }
 }

@@ -303,13 +303,14 @@ impl Follower {
         if resume.name.is_empty() {
             return;
         }
-        let (origin, wrapper) =
-            origin::of_file(&[PathBuf::from(&resume.name)], &self.config.docker_labels);
+        let path = [PathBuf::from(&resume.name)];
+        let mut told = origin::of_file(&path, &self.config.docker_labels);
+        self.describe(&mut told.origin, &told.switches);
         let id = SourceId::next();
         self.outbox.push_back(Message::Opened {
             id,
-            origin: Arc::new(origin),
-            wrapper: wrapper.unwrap_or(self.config.wrapper),
+            origin: Arc::new(told.origin),
+            wrapper: told.wrapper.unwrap_or(self.config.wrapper),
             file: Some(resume.file),
             resumed: Some(resume.file),
             follows: None,

@@ -12,10 +12,9 @@ use super::life::{Life, Node, is_gone, node};
 use super::packed::is_gzip;
 use super::pattern::Part;
 use super::remains::{Seen, TakenUp};
-use super::walk::{Visitor, is_compressed, symlink_chain, walk};
+use super::walk::{Visitor, is_compressed, walk};
 use super::watch::Watch;
 use super::{Counters, SourceId};
-use crate::source::origin;
 
 /// A start walks so often at most, when names change while it does.
 const MAX_FIRST_WALKS: u64 = 5;
@@ -453,14 +452,9 @@ impl Follower {
     /// Enters a life in the books, unless it is one that is not to be read.
     pub(super) fn enter(&mut self, mut life: Life) -> SourceId {
         let id = life.id;
-        let chain = symlink_chain(&life.found);
-        let (origin, wrapper) = origin::of_file(&chain, &self.config.docker_labels);
-        if self.is_left_out(&origin) {
-            tracing::info!(path = %life.found.display(), "left out: the agent's own, or by its label");
-            self.left_out.insert(life.found.clone(), life.node);
+        if !self.introduce(&mut life) {
             return id;
         }
-        life.unannounced = Some((origin, wrapper.unwrap_or(self.config.wrapper)));
         let is_due = std::mem::take(&mut life.announce);
         self.by_node.insert(life.node, id);
         self.lives.insert(id, life);
@@ -471,14 +465,6 @@ impl Follower {
         }
         self.enqueue(id);
         id
-    }
-
-    fn is_left_out(&self, origin: &origin::Origin) -> bool {
-        let own = &self.config.own;
-        origin.k8s.as_ref().is_some_and(|k8s| own.is_pod(&k8s.uid))
-            || origin.container.as_ref().is_some_and(|container| {
-                own.is_container(&container.id) || origin::asks_to_be_left_out(&container.labels)
-            })
     }
 
     /// Watches the directory in which a file really is.

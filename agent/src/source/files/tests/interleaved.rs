@@ -305,6 +305,7 @@ impl Taker {
                     open.kept.resume.file = file.unwrap();
                     self.open.insert(id, open);
                 }
+                Message::Described { .. } => {}
                 Message::Identified { id, file } => {
                     self.open.get_mut(&id).unwrap().kept.resume.file = file;
                 }

@@ -236,6 +236,7 @@ impl Rig {
                 };
                 assert!(self.streams.insert(id, told).is_none(), "{id} opened twice");
             }
+            Message::Described { id, origin } => self.living(id).origin = origin,
             Message::Identified { id, file } => self.living(id).file = file,
             Message::Bytes { id, offset, bytes } => {
                 assert!(!bytes.is_empty());
