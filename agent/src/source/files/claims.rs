@@ -9,7 +9,8 @@ use super::follow::Follower;
 use super::life::{Life, Node, node};
 use super::moment::moment;
 use super::packed::packed_name;
-use super::remains::{Directories, Seen, siblings};
+use super::remains::Seen;
+use super::siblings::{Directories, siblings};
 
 /// Where the file of a position is.
 pub(super) struct Claim {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::candidate::Candidate;
 use super::follow::Follower;
 use super::life::{Leaving, Life};
-use super::remains::siblings;
+use super::siblings::siblings;
 use super::{Closed, SourceId};
 
 /// A file that was renamed and has no successor is kept so long without a new byte.
@@ -31,7 +31,11 @@ impl Follower {
         let leaving = old.leaving.take();
         let Some(file) = old.file.take() else { return };
         self.open_files -= 1;
-        let follows = copy.is_some().then_some(id);
+        // Of an emptied one that nobody has read, what goes before it is what went before that.
+        let follows = match (&copy, &old.unannounced) {
+            (Some(_), _) => Some(id),
+            (None, unannounced) => old.follows.filter(|_| unannounced.is_some()),
+        };
         match copy {
             Some(copy) => self.go_on_in_copy(id, copy),
             None => self.finish(id, Closed::Truncated),
@@ -69,10 +73,11 @@ impl Follower {
             .filter_map(|sibling| Candidate::open_or_packed(&sibling.path))
             .find(|copy| {
                 // What was there before began as this one did, perhaps, but is no copy of it.
-                let is_new = copy
-                    .metadata
-                    .modified()
-                    .is_ok_and(|modified| modified + CLOCK_STEP >= life.since);
+                let is_new = copy.metadata.modified().is_ok_and(|modified| {
+                    let mut read = self.copies_read.iter();
+                    modified + CLOCK_STEP >= life.since
+                        && !read.any(|(log, at)| *log == life.path && *at == modified)
+                });
                 is_new
                     && !copy.ends_at(position.offset)
                     && copy.is_copy_of(&position, true).unwrap_or(false)

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -53,6 +53,9 @@ pub(super) struct Follower {
     pub(super) left_out: HashMap<PathBuf, Node>,
     /// Those that ask for it.
     pub(super) asked: Asked,
+    /// What came to lie beside a log during the start, by the log and the time of its last write: it is read by itself, also
+    /// where the log was opened before it was copied and emptied.
+    pub(super) copies_read: Vec<(PathBuf, SystemTime)>,
     /// The patterns are to be walked again soon.
     pub(super) names_changed: bool,
     walk_took: Duration,
@@ -97,6 +100,7 @@ impl Follower {
             told: HashSet::new(),
             left_out: HashMap::new(),
             asked: Asked::default(),
+            copies_read: Vec::new(),
             names_changed: true,
             walk_took: Duration::ZERO,
             walked_at: Instant::now(),

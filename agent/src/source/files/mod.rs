@@ -15,6 +15,7 @@ mod pattern;
 mod pods;
 mod remains;
 mod scan;
+mod siblings;
 mod walk;
 mod watch;
 

@@ -5,20 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use super::candidate::Candidate;
 use super::claims::{Claims, Standing};
 use super::follow::Follower;
 use super::life::{Leaving, Node, is_gone, node};
-use super::moment::moment;
-use super::names::{Rotated, added, is_text, sort_oldest_first};
-use super::packed::{is_gzip, packed_name};
+use super::packed::is_gzip;
+use super::siblings::{Directories, Sibling, siblings};
 use super::{Closed, Message, Resume, SourceId};
 use crate::source::origin;
-
-/// A directory holds no more rotated files of one log than this; of more, the newest are looked at.
-const MAX_SIBLINGS: usize = 256;
 
 /// What the first walk has found.
 pub(super) struct Seen<'a> {
@@ -30,11 +26,25 @@ pub(super) struct Seen<'a> {
     pub(super) directories: &'a [PathBuf],
 }
 
-/// A file beside a log, by its name made of it.
-pub(super) struct Sibling {
-    pub(super) path: PathBuf,
-    pub(super) node: Node,
-    rotated: Rotated,
+/// What a file beside a log is to a start.
+pub(super) enum Member {
+    /// It is to be read, from this position on or from its start.
+    Read(Box<Candidate>, Option<usize>),
+    /// A copy of the log as it is, which may be emptied next.
+    CopiedNow,
+    /// It has another name by now, or none.
+    Moved,
+    /// It was read, or is read elsewhere, or cannot be read.
+    Other,
+}
+
+/// What is to be read before a log.
+struct Chain {
+    /// The oldest first, each with the position at which it goes on.
+    members: Vec<(Candidate, Option<usize>)>,
+    /// What was looked at for it.
+    beside: Vec<Sibling>,
+    has_moved: bool,
 }
 
 /// What was found out about the positions from before.
@@ -42,6 +52,10 @@ pub(super) struct Sibling {
 pub(super) struct TakenUp {
     /// By the path of the log, the stream that the file which is there now goes on from.
     pub(super) ends: HashMap<PathBuf, SourceId>,
+    /// By the path of the log, what was beside it before it was opened.
+    beside: Vec<(PathBuf, Vec<Sibling>)>,
+    /// Names have changed while files were looked for by them.
+    has_moved: bool,
     /// Positions whose files are where they were: they are to be opened with everything else that the walk has found.
     in_place: Vec<usize>,
     /// Positions whose files are nowhere.
@@ -92,14 +106,18 @@ impl Follower {
         logs.sort();
         for (log, entries) in logs {
             let chain = self.chain(&log, &entries, &mut claims, &mut directories);
+            taken.has_moved |= chain.has_moved;
             let mut last = None;
-            for (candidate, at) in chain {
+            for (candidate, at) in chain.members {
                 let is_matched = matched.contains_key(&candidate.path);
                 last = self
                     .open_member(&log, candidate, at, last, is_matched)
                     .or(last);
             }
-            taken.ends.extend(last.map(|last| (log, last)));
+            taken.ends.extend(last.map(|last| (log.clone(), last)));
+            if log.parent().is_some_and(|it| directories.contains_key(it)) {
+                taken.beside.push((log, chain.beside));
+            }
         }
         let nowhere = self.book.left().filter(|(at, resume)| {
             !resume.finished && !claims.contains_key(at) && !is_unreadable(resume)
@@ -125,10 +143,51 @@ impl Follower {
         }
     }
 
-    /// After the files that the walk has found were opened: whether all is where it was found. If not, names have changed
+    /// After the files that the walk has found were opened: what came to lie beside them since what was there was looked at.
+    /// A log may have been copied and emptied meanwhile: then it was opened without what only the copy holds.
+    pub(super) fn take_up_since(&mut self, taken: &mut TakenUp, matched: &HashMap<&Path, Node>) {
+        let mut directories: Directories = taken
+            .beside
+            .iter()
+            .filter_map(|(log, _)| Some((log.parent()?.to_owned(), None)))
+            .collect();
+        for (log, before) in std::mem::take(&mut taken.beside) {
+            let siblings = siblings(&log, &mut directories);
+            let was_there = |sibling: &Sibling| {
+                before.iter().any(|known| {
+                    // A compressed file keeps the time of its original; inodes are used again.
+                    known.rotated.modified == sibling.rotated.modified
+                        && (known.node == sibling.node || is_gzip(&sibling.path))
+                })
+            };
+            let from = siblings.iter().rposition(was_there).map_or(0, |at| at + 1);
+            let mut last = taken.ends.get(&log).copied();
+            for sibling in &siblings[from..] {
+                let plain = sibling.path.with_extension("");
+                let being_packed =
+                    is_gzip(&sibling.path) && siblings.iter().any(|it| it.path == plain);
+                if being_packed {
+                    continue;
+                }
+                let member = self.member(&log, sibling, &[], &Claims::new());
+                taken.has_moved |= matches!(member, Member::Moved);
+                if let Member::Read(candidate, at) = member {
+                    let modified = sibling.rotated.modified;
+                    self.copies_read.push((log.clone(), modified));
+                    let is_matched = matched.contains_key(candidate.path.as_path());
+                    last = self
+                        .open_member(&log, *candidate, at, last, is_matched)
+                        .or(last);
+                }
+            }
+            taken.ends.extend(last.map(|last| (log, last)));
+        }
+    }
+
+    /// After the files that the walk has found were opened: whether all was where it was found. If not, names have changed
     /// meanwhile, and it is to be looked for once more.
     pub(super) fn is_settled(&self, taken: &TakenUp) -> bool {
-        taken.in_place.iter().all(|at| self.book.get(*at).taken)
+        !taken.has_moved && taken.in_place.iter().all(|at| self.book.get(*at).taken)
     }
 
     /// Tells of the positions that were not found. Whoever held something of these back waits for no more.
@@ -150,70 +209,112 @@ impl Follower {
         entries: &[usize],
         claims: &mut Claims,
         directories: &mut Directories,
-    ) -> Vec<(Candidate, Option<usize>)> {
+    ) -> Chain {
         let by_path: HashMap<PathBuf, usize> = entries
             .iter()
             .filter_map(|at| Some((claims.get(at)?.path.clone(), *at)))
-            .collect();
-        let nodes = entries
-            .iter()
-            .filter_map(|at| Some(claims.get(at)?.node))
             .collect();
         let others: HashSet<PathBuf> = claims
             .iter()
             .filter(|(at, _)| !entries.contains(at))
             .map(|(_, claim)| claim.path.clone())
             .collect();
-        let siblings = siblings(log, directories);
+        let mut siblings = siblings(log, directories);
         let in_place = |path: &Path| siblings.iter().any(|sibling| sibling.path == path);
-        let mut elsewhere: Vec<_> = by_path.iter().filter(|(path, _)| !in_place(path)).collect();
-        elsewhere.sort();
-        let mut chain: Vec<(Candidate, Option<usize>)> = elsewhere
-            .into_iter()
-            .filter_map(|(_, at)| Some((self.open_claimed(*at, claims)?, Some(*at))))
+        // By what it is: its name may have become another one's since.
+        let claimed: HashMap<Node, usize> = entries
+            .iter()
+            .filter_map(|at| Some((claims.get(at)?.node, *at)))
             .collect();
-        // Copied, and not emptied yet: if that comes before it is read, the copy is found then.
-        let is_copied_now = |copy: &Candidate| {
-            let at_log = Candidate::open(log).ok().flatten();
-            at_log
-                .is_some_and(|it| it.node() != copy.node() && it.begins_with(copy).unwrap_or(false))
+        let is_here = |at: &usize| {
+            let of = |sibling: &Sibling| claimed.get(&sibling.node) == Some(at);
+            siblings.iter().any(of)
         };
-        for sibling in &siblings[self.first_unread(&siblings, entries, &by_path, &nodes)..] {
+        let mut elsewhere: Vec<_> = by_path.iter().filter(|(_, at)| !is_here(at)).collect();
+        elsewhere.sort();
+        let (mut chain, mut has_moved, mut looked_at) = (Vec::new(), false, siblings.len());
+        for (_, at) in elsewhere {
+            match self.open_claimed(*at, claims) {
+                Some(file) => chain.push((file, Some(*at))),
+                None => has_moved = true,
+            }
+        }
+        let first = self.first_unread(&siblings, entries, &by_path, &claimed);
+        for (place, sibling) in siblings.iter().enumerate().skip(first) {
             let path = sibling.path.as_path();
-            if let Some(at) = by_path.get(path) {
-                chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
+            if let Some(at) = claimed.get(&sibling.node) {
+                match self.open_claimed(*at, claims) {
+                    Some(file) => chain.push((file, Some(*at))),
+                    None => has_moved = true,
+                }
                 continue;
             }
             let plain = path.with_extension("");
             let being_packed = path != plain && is_gzip(path) && in_place(&plain);
-            if being_packed || others.contains(path) || self.by_node.contains_key(&sibling.node) {
+            if being_packed || others.contains(path) {
                 continue;
             }
-            // What cannot be read is left to whoever may read it.
-            let Some(candidate) = Candidate::open_or_packed(path) else {
-                continue;
-            };
-            let node = candidate.node();
-            if self.by_node.contains_key(&node) || chain.iter().any(|(it, _)| it.node() == node) {
-                continue;
-            }
-            let standing = match self.position_of(&candidate) {
-                Some(at) if self.book.get(at).resume.finished => Standing::Copy,
-                // Renamed since it was found elsewhere.
-                Some(at) => Standing::At(at),
-                None => self
-                    .standing(&candidate, claims, |_| false)
-                    .unwrap_or(Standing::Copy),
-            };
-            match standing {
-                Standing::At(at) if chain.iter().all(|(_, taken)| *taken != Some(at)) => {
-                    chain.push((candidate, Some(at)));
-                }
-                Standing::New if !is_copied_now(&candidate) => chain.push((candidate, None)),
-                Standing::New | Standing::At(_) | Standing::Copy | Standing::Unsure => {}
+            match self.member(log, sibling, &chain, claims) {
+                Member::Read(candidate, at) => chain.push((*candidate, at)),
+                Member::CopiedNow => looked_at = looked_at.min(place),
+                Member::Moved => has_moved = true,
+                Member::Other => {}
             }
         }
-        chain
+        siblings.truncate(looked_at);
+        Chain {
+            members: chain,
+            beside: siblings,
+            has_moved,
+        }
+    }
+
+    /// What the file beside a log is, `chain` being what is read of that log already.
+    pub(super) fn member(
+        &self,
+        log: &Path,
+        sibling: &Sibling,
+        chain: &[(Candidate, Option<usize>)],
+        claims: &Claims,
+    ) -> Member {
+        if self.by_node.contains_key(&sibling.node) {
+            return Member::Other;
+        }
+        let Some(candidate) = Candidate::open_or_packed(&sibling.path) else {
+            // What cannot be read is left to whoever may read it.
+            let now = std::fs::symlink_metadata(&sibling.path);
+            return if now.is_ok_and(|it| node(&it) == sibling.node) {
+                Member::Other
+            } else {
+                Member::Moved
+            };
+        };
+        let node = candidate.node();
+        if self.by_node.contains_key(&node) || chain.iter().any(|(it, _)| it.node() == node) {
+            return Member::Other;
+        }
+        let standing = match self.position_of(&candidate) {
+            Some(at) if self.book.get(at).resume.finished => Standing::Copy,
+            // Renamed since it was found elsewhere.
+            Some(at) => Standing::At(at),
+            None => self
+                .standing(&candidate, claims, |life| life.found == log)
+                .unwrap_or(Standing::Copy),
+        };
+        // Copied, and not emptied yet: if that comes before it is read, the copy is found then.
+        let is_copied_now = || {
+            let at_log = Candidate::open(log).ok().flatten();
+            at_log
+                .is_some_and(|it| it.node() != node && it.begins_with(&candidate).unwrap_or(false))
+        };
+        match standing {
+            Standing::At(at) if chain.iter().all(|(_, taken)| *taken != Some(at)) => {
+                Member::Read(Box::new(candidate), Some(at))
+            }
+            Standing::New if is_copied_now() => Member::CopiedNow,
+            Standing::New => Member::Read(Box::new(candidate), None),
+            Standing::At(_) | Standing::Copy | Standing::Unsure => Member::Other,
+        }
     }
 
     /// Which of the files beside a log is the first one that was not read to its end: the one with the oldest of these
@@ -223,12 +324,12 @@ impl Follower {
         siblings: &[Sibling],
         entries: &[usize],
         by_path: &HashMap<PathBuf, usize>,
-        nodes: &HashSet<Node>,
+        claimed: &HashMap<Node, usize>,
     ) -> usize {
         // Under its name, under the next one, or compressed since.
         let is_claimed = |sibling: &Sibling| {
             by_path.contains_key(&sibling.path)
-                || nodes.contains(&sibling.node)
+                || claimed.contains_key(&sibling.node)
                 || is_gzip(&sibling.path) && by_path.contains_key(&sibling.path.with_extension(""))
         };
         if let Some(first) = siblings.iter().position(is_claimed) {
@@ -322,9 +423,6 @@ impl Follower {
     }
 }
 
-/// The names in the directories in which logs are looked for, in order, once somebody asked.
-pub(super) type Directories = HashMap<PathBuf, Option<Vec<String>>>;
-
 /// Whether the file is where it was but cannot be looked into now; then it is no other one.
 fn is_unreadable(resume: &Resume) -> bool {
     let path = Path::new(&resume.name);
@@ -335,72 +433,4 @@ fn is_unreadable(resume: &Resume) -> bool {
         }
         Err(error) => !is_gone(&error),
     }
-}
-
-/// What rotation has made of a log, the oldest first; nothing where its directory is none in which logs are looked for.
-pub(super) fn siblings(log: &Path, directories: &mut Directories) -> Vec<Sibling> {
-    let (Some(directory), Some(base)) = (log.parent(), log.file_name().and_then(|n| n.to_str()))
-    else {
-        return Vec::new();
-    };
-    let Some(names) = directories.get_mut(directory) else {
-        return Vec::new();
-    };
-    let names = names.get_or_insert_with(|| names_in(directory));
-    let stem = match base.rsplit_once('.') {
-        Some((stem, _)) if !stem.is_empty() => stem,
-        _ => base,
-    };
-    let is_listed = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| {
-            names
-                .binary_search_by(|known| known.as_str().cmp(name))
-                .is_ok()
-        })
-    };
-    let from = names.partition_point(|name| name.as_str() < stem);
-    let mut siblings: Vec<Sibling> = names[from..]
-        .iter()
-        .take_while(|name| name.starts_with(stem))
-        .filter_map(|name| {
-            let added = added(base, name)?;
-            let mut path = directory.join(name);
-            if name == base || !is_text(&path) {
-                return None;
-            }
-            moment();
-            let mut metadata = std::fs::symlink_metadata(&path);
-            if !is_gzip(&path) && metadata.as_ref().is_err_and(is_gone) {
-                // Compressed since the names were read, when there may have been no other one yet.
-                path = packed_name(&path);
-                if is_listed(&path) {
-                    return None;
-                }
-                metadata = std::fs::symlink_metadata(&path);
-            }
-            let metadata = metadata.ok()?;
-            metadata.is_file().then(|| Sibling {
-                path,
-                node: node(&metadata),
-                rotated: Rotated {
-                    added: added.to_owned(),
-                    modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                },
-            })
-        })
-        .collect();
-    sort_oldest_first(&mut siblings, |sibling| &sibling.rotated);
-    siblings.drain(..siblings.len().saturating_sub(MAX_SIBLINGS));
-    siblings
-}
-
-fn names_in(directory: &Path) -> Vec<String> {
-    moment();
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort_unstable();
-    names
 }

@@ -149,7 +149,7 @@ impl Follower {
 
         let mut new = self.look_at_known(&matches);
         let mut gone = self.send_off(&names, &failed);
-        let taken = if first {
+        let mut taken = if first {
             self.take_up(&Seen {
                 matches: &matches,
                 wanted: &wanted,
@@ -172,6 +172,8 @@ impl Follower {
                 self.tell_unreadable(path, &error, &told);
             }
         }
+        self.take_up_since(&mut taken, &names);
+        self.put_before(&taken.ends);
         self.settled |= self.is_settled(&taken) || self.walks >= MAX_FIRST_WALKS;
         if first && self.settled {
             self.tell_vanished(&taken);

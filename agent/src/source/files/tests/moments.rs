@@ -209,3 +209,51 @@ fn a_copy_whose_original_is_emptied_during_a_start_is_not_read_again() {
         );
     }
 }
+
+#[test]
+fn a_log_emptied_between_the_look_beside_it_and_its_opening_is_read_from_its_copy() {
+    for (first, is_packed) in first_lines().into_iter().zip([false, true]) {
+        at_every_moment(
+            "second\nthird\n",
+            |dir| {
+                let log = dir.join("0.log");
+                append(&log, &first);
+                let resume = read_to(&log, first.len());
+                // Rotated once while nobody looked: it is not where it was any more.
+                fs::rename(&log, dir.join("0.log.20260102-000001")).unwrap();
+                append(&log, "second\n");
+                vec![resume]
+            },
+            move |dir| {
+                let (log, copy) = (dir.join("0.log"), dir.join("0.log.20260102-000002"));
+                fs::copy(&log, &copy).unwrap();
+                fs::write(log, "third\n").unwrap();
+                if is_packed {
+                    fs::write(copy.with_added_extension("gz"), pack(&copy)).unwrap();
+                    fs::remove_file(copy).unwrap();
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn a_copy_that_is_left_to_the_log_is_read_when_the_log_is_emptied_before_its_opening() {
+    for first in first_lines() {
+        at_every_moment(
+            "second\nthird\n",
+            |dir| {
+                let log = dir.join("0.log");
+                append(&log, &first);
+                let resume = read_to(&log, first.len());
+                fs::rename(&log, dir.join("0.log.20260102-000001")).unwrap();
+                append(&log, "second\n");
+                fs::copy(&log, dir.join("0.log.20260102-000002")).unwrap();
+                vec![resume]
+            },
+            |dir| {
+                fs::write(dir.join("0.log"), "third\n").unwrap();
+            },
+        );
+    }
+}
