@@ -21,6 +21,7 @@
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
+//! | [`recall`] | how much of what answers a question is found, on logs and questions of our own |
 //! | [`page`] | the page, in a real Chromium |
 //! | [`pipe`] | `run` at the end of a pipe |
 //! | [`protocols`] | sinks over forward, OTLP and Loki's API: receivers that decode with other libraries, and fail as others do |
@@ -62,6 +63,7 @@ mod model;
 mod page;
 mod pipe;
 mod protocols;
+mod recall;
 mod reload;
 mod rooms;
 mod shipped;

@@ -130,6 +130,9 @@ pub struct Line {
     pub rest: String,
     /// Its time.
     pub timestamp: Option<String>,
+    /// The same, in nanoseconds since 1970.
+    #[serde(skip)]
+    pub time: Option<i64>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
     /// Who wrote it.

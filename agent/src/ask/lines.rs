@@ -242,6 +242,7 @@ pub(super) fn line(batch: &Batch, event: &Labelled) -> Line {
         text: text.to_owned(),
         rest: rest.to_owned(),
         timestamp: event.timestamp.map(|time| shown(time.0)),
+        time: event.timestamp.map(|time| time.0),
         stream: event.stream.as_str(),
         source: stream.map(source_name).unwrap_or_default(),
         event_id: format!(

@@ -7,10 +7,10 @@ use super::index::{Fits, Index};
 /// A template that shares this much of what was asked needs no comparison with the best one.
 const WELL_KNOWN: f32 = 0.35;
 /// How much the embeddings weigh against the words: a standard deviation above the average similarity is worth this.
-const MEANING: f32 = 0.25;
+const MEANING: f32 = 0.15;
 /// How far from the average a similarity counts.
 const FAR: f32 = 4.0;
-/// A template is no answer beside the best one if it has less than this share of its score.
+/// By words alone a template is no answer beside the best one if it has less than this share of its score.
 const BESIDE: f32 = 0.12;
 
 /// With a smaller share than this even the best template shares nothing with what was asked.
@@ -21,6 +21,10 @@ const ENOUGH: f32 = 0.45;
 const MISSING: f32 = 0.48;
 /// An embedding so near needs no words.
 const NEAR: f32 = 0.62;
+/// Where no template has a word of the question as such, what is meant decides: the nearest embedding is an answer if it is so near...
+const NEAR_ALONE: f32 = 0.28;
+/// ...and so many standard deviations above the average.
+const STANDS_OUT: f32 = 1.8;
 
 /// A template in the order of the answer.
 #[derive(Clone, Copy, Debug)]
@@ -83,11 +87,13 @@ pub(super) fn rank(
             },
         );
     }
-    if let Some(near) = near.filter(|near| !near.is_empty()) {
+    let near = near.filter(|near| !near.is_empty());
+    if let Some(near) = near {
         let count = near.len() as f32;
         let mean = near.values().sum::<f32>() / count;
         let spread = near.values().map(|one| (one - mean).powi(2)).sum::<f32>() / count;
         let spread = spread.sqrt().max(0.02);
+        let no_words = best_fit.is_none_or(|fit| fit.exact == 0);
         for (doc, similarity) in near
             .iter()
             .filter(|(doc, _)| among(**doc) && index.is_alive(**doc))
@@ -100,12 +106,15 @@ pub(super) fn rank(
                 worth: 0.0,
             });
             entry.score += MEANING * above;
-            answered |= *similarity >= NEAR;
+            let meant = no_words && *similarity >= NEAR_ALONE && above >= STANDS_OUT;
+            answered |= *similarity >= NEAR || meant;
         }
     }
     let mut all: Vec<Ranked> = scores.into_values().collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.doc.cmp(&b.doc)));
-    let least = all.first().map_or(0.0, |best| best.score * BESIDE);
+    // What lies nearer to the question than the average may stand at the end of the list.
+    let beside = if near.is_some() { 0.0 } else { BESIDE };
+    let least = all.first().map_or(0.0, |best| best.score * beside);
     all.retain(|one| one.score > 0.0 && one.score >= least);
     Ranking { all, answered }
 }

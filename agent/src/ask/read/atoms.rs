@@ -46,6 +46,8 @@ pub(super) enum Atom {
     Ago,
     /// `on`, `at`, `in`, `the`, `of`: may stand between the others.
     Filler,
+    /// Seconds east of UTC: `+02:00`, `UTC+2`, `CEST`.
+    Zone(i32),
     /// `am` 0, `pm` 12.
     Half(i64),
     Morning,
@@ -132,6 +134,9 @@ fn atom(chunk: &str) -> Atom {
     if let Some(unit) = unit(&lower) {
         return Atom::Unit(unit);
     }
+    if let Some(zone) = zone(&lower) {
+        return Atom::Zone(zone);
+    }
     let digits = lower.bytes().take_while(u8::is_ascii_digit).count();
     if digits > 0 && digits <= 9 {
         let (number, rest) = lower.split_at(digits);
@@ -152,7 +157,7 @@ fn atom(chunk: &str) -> Atom {
         "around" | "about" | "near" => Atom::Around,
         "last" | "past" | "previous" => Atom::Last,
         "ago" | "earlier" => Atom::Ago,
-        "on" | "at" | "in" | "the" | "of" | "during" | "within" | "utc" | "this" => Atom::Filler,
+        "on" | "at" | "in" | "the" | "of" | "during" | "within" | "this" => Atom::Filler,
         "today" => Atom::DaysAgo(0),
         "yesterday" => Atom::DaysAgo(1),
         "noon" | "midday" => whole_hour(12),
@@ -262,10 +267,81 @@ fn joined(placed: Vec<Placed>) -> Vec<Placed> {
                 }
                 found.push(one);
             }
+            Atom::Zone(east) => {
+                if let Some(Placed {
+                    atom: Atom::Clock(clock),
+                    at,
+                }) = found.last_mut()
+                {
+                    clock.zone = clock.zone.or(Some(east));
+                    at.end = one.at.end;
+                } else {
+                    one.atom = Atom::Filler;
+                    found.push(one);
+                }
+            }
             _ => found.push(one),
         }
     }
     found
+}
+
+/// Seconds east of UTC: `utc`, `+02:00`, `-0500`, `utc+2`, `gmt-3:30`, and the names that mean one offset to nearly everybody.
+fn zone(word: &str) -> Option<i32> {
+    /// Names and half hours; those with two meanings are left out, or have the one that logs have.
+    const NAMES: [(&str, i32); 26] = [
+        ("utc", 0),
+        ("gmt", 0),
+        ("wet", 0),
+        ("west", 2),
+        ("bst", 2),
+        ("cet", 2),
+        ("cest", 4),
+        ("met", 2),
+        ("mest", 4),
+        ("eet", 4),
+        ("eest", 6),
+        ("msk", 6),
+        ("ist", 11),
+        ("sgt", 16),
+        ("hkt", 16),
+        ("awst", 16),
+        ("jst", 18),
+        ("kst", 18),
+        ("aest", 20),
+        ("aedt", 22),
+        ("est", -10),
+        ("edt", -8),
+        ("cdt", -10),
+        ("mdt", -12),
+        ("pst", -16),
+        ("pdt", -14),
+    ];
+    if let Some((_, halves)) = NAMES.iter().find(|(name, _)| *name == word) {
+        return Some(halves * 1_800);
+    }
+    let offset = ["utc", "gmt"]
+        .into_iter()
+        .find_map(|name| word.strip_prefix(name))
+        .unwrap_or(word);
+    let (east, digits) = match offset.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-" | "−", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() == 4 => digits.split_at_checked(2)?,
+        // A bare `+2` says nothing by itself.
+        None if offset.len() < word.len() => (digits, "0"),
+        None => return None,
+    };
+    let number = |part: &str, most: i32| -> Option<i32> {
+        let sound = (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let value: i32 = sound.then(|| part.parse().ok())??;
+        (value <= most).then_some(value)
+    };
+    Some(east * (number(hours, 14)? * 3_600 + number(minutes, 59)? * 60))
 }
 
 /// `2015-10-18T18:06:25Z`, `2015-10-18_18:06`.

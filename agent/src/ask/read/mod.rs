@@ -2,11 +2,13 @@
 
 mod atoms;
 mod names;
+mod start;
 #[cfg(test)]
 mod tests;
 mod time;
 
 pub(super) use names::{Name, names, numbers};
+pub(super) use start::{SinceStart, since_start, tells_of_a_start};
 pub(super) use time::{Period, Times, period};
 
 use logline::level::Level;

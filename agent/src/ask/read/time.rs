@@ -235,6 +235,13 @@ impl Reader<'_> {
                 moment.date = moment.date.or(said);
             }
         }
+        // `between 14:05 and 14:10 CEST`: both are.
+        let zone = moments.iter().find_map(|(moment, _)| moment.clock?.zone);
+        for (moment, _) in moments.iter_mut() {
+            if let Some(clock) = &mut moment.clock {
+                clock.zone = clock.zone.or(zone);
+            }
+        }
         let (first, joint) = *moments.first()?;
         let second = moments.get(1).copied();
         if let Some((second, joint)) = second
