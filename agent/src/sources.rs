@@ -41,9 +41,13 @@ pub fn spawn(
     let mut threads = Vec::new();
     if !chosen.files.is_empty() {
         let wanted = &config.sources.kubernetes;
-        let pods = kubernetes::spawn(wanted, shutdown, counters, health);
+        let pods = if chosen.pods_in_files || wanted.enabled == Switch::On {
+            kubernetes::spawn(wanted, shutdown, counters, health).context("the watch of pods")?
+        } else {
+            None
+        };
         let config = files::Config {
-            pods: pods.context("the watch of pods")?,
+            pods,
             switches: Arc::clone(&switches),
             resume: cursors.iter().filter_map(file_position).collect(),
             ..files_config(config, &chosen.files)?
@@ -123,7 +127,9 @@ fn choose(config: &Checked, health: &Health) -> Chosen {
         return Chosen {
             files: include.clone(),
             docker: config.sources.docker.enabled == Switch::On,
-            pods_in_files: include.iter().any(|path| path.contains("/pods/")),
+            pods_in_files: include
+                .iter()
+                .any(|path| path.contains("/pods/") || path.contains("/log/containers/")),
         };
     }
     let places = Places {

@@ -231,10 +231,14 @@ impl Cluster {
         self.lock().refusal = status;
     }
 
-    /// The token is another one now; the file holds it already.
+    /// The token that is taken is another one now.
     pub(crate) fn rotate_token(&self) {
-        fs::write(self.account.join("token"), "second-token\n").unwrap();
         self.lock().token = "second-token".to_owned();
+    }
+
+    /// The new token is in the file.
+    pub(crate) fn renew_token(&self) {
+        fs::write(self.account.join("token"), "second-token\n").unwrap();
     }
 
     /// All requests so far.

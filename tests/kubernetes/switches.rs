@@ -1,5 +1,7 @@
 //! How pods ask to be read, by annotations.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::{log, start, wait_for_health, web, write, write_until};
@@ -59,12 +61,7 @@ fn a_pod_names_its_pack_and_says_whether_lines_are_joined() {
     let Some(cluster) = Cluster::start(dir.path()) else {
         return;
     };
-    let pack = dir.path().join("shop.yaml");
-    std::fs::write(
-        &pack,
-        "version: 1\nname: shop\ntaxonomy:\n  version: 1\n  categories:\n    - {id: checkout, means: what customers pay}\nrules:\n  - {id: cart, category: checkout, any: [\"cart is full\"], match: [\"the cart is full\"]}\n",
-    )
-    .unwrap();
+    let pack = shop(dir.path(), "checkout");
     let asks = json!({"logsieve/pack": "shop", "logsieve/multiline": "off"});
     cluster.put(web("own", &json!({}), &asks));
     let bad = json!({"logsieve/pack": "nowhere", "logsieve/multiline": "sometimes", "logsieve/exclude": "maybe"});
@@ -102,4 +99,50 @@ fn a_pod_names_its_pack_and_says_whether_lines_are_joined() {
     // The store knows the names.
     let (_, text) = get(agent.api, "/api/categories").unwrap();
     assert!(text.contains("\"checkout\""), "{text}");
+}
+
+/// A pack with one rule and this category.
+fn shop(dir: &Path, category: &str) -> PathBuf {
+    let pack = dir.join("shop.yaml");
+    let text = format!(
+        "version: 1\nname: shop\ntaxonomy:\n  version: 1\n  categories:\n    - {{id: {category}, means: what customers pay}}\nrules:\n  - {{id: cart, category: {category}, any: [\"cart is full\"], match: [\"the cart is full\"]}}\n"
+    );
+    std::fs::write(&pack, text).unwrap();
+    pack
+}
+
+#[test]
+fn a_pods_pack_is_read_again_with_the_agents_own() {
+    let dir = dir();
+    let Some(cluster) = Cluster::start(dir.path()) else {
+        return;
+    };
+    let pack = shop(dir.path(), "checkout");
+    let packs = format!("classify: {{packs: {{shop: \"{}\"}}}}\n", pack.display());
+    let agent = start(dir.path(), &cluster.section(), &packs);
+    let file = log(dir.path(), "u1", 0);
+    write(&file, "the cart is full 0");
+    let before = agent.wait_for_line("the cart is full 0");
+    assert_ne!(before["category"], "checkout");
+    // Said while the stream is read.
+    cluster.put(web("u1", &json!({}), &json!({"logsieve/pack": "shop"})));
+    write_until(&agent, &file, "the cart is full 1", |event| {
+        event["category"] == "checkout"
+    });
+    shop(dir.path(), "paying");
+    agent.signal("HUP");
+    write_until(&agent, &file, "the cart is full 2", |event| {
+        event["category"] == "paying"
+    });
+    // One that is not sound changes nothing.
+    std::fs::write(&pack, "rules: nonsense").unwrap();
+    agent.signal("HUP");
+    until(
+        "a word about it",
+        || agent.log().contains("the pack is not sound").then_some(()),
+        || agent.log(),
+    );
+    write(&file, "the cart is full at last");
+    let after = agent.wait_for_line("the cart is full at last");
+    assert_eq!(after["category"], "paying");
 }

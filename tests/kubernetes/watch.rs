@@ -265,7 +265,11 @@ fn a_token_that_was_rotated_is_read_again() {
     cluster.wait_for_a_watch();
     cluster.rotate_token();
     cluster.cut(false);
-    cluster.wait_for_a_watch();
+    cluster.wait("a refusal of the old token", |asked| {
+        asked.iter().any(|asked| asked.status == 401)
+    });
+    wait_for_health(&agent, false, "token is not taken");
+    cluster.renew_token();
     cluster.put(web("u1", &json!({"app": "later"}), &json!({})));
     write_until(&agent, &log(dir.path(), "u1", 0), "line", |event| {
         event["k8s"]["labels"]["app"] == "later"

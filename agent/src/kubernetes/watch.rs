@@ -263,14 +263,23 @@ impl Watcher {
         let mut events = 0u64;
         loop {
             line.clear();
-            let read = reader
+            let read = match reader
                 .by_ref()
                 .take(EVENT_BYTES)
                 .read_until(b'\n', &mut line)
-                .map_err(|error| Fault::cut(format!("the watch of pods broke off: {error}")))?;
-            if read == 0 {
-                break;
-            }
+            {
+                Ok(0) => break,
+                Ok(read) => read,
+                // What stands between cuts connections that are quiet or old: it is taken up at once, and no fault.
+                Err(error) if begun.elapsed() >= SHORT => {
+                    debug!(%error, "the watch of pods was cut; it goes on");
+                    self.client = None;
+                    return Ok(());
+                }
+                Err(error) => {
+                    return Err(Fault::cut(format!("the watch of pods broke off: {error}")));
+                }
+            };
             if self.shutdown.is_triggered() {
                 return Ok(());
             }

@@ -16,6 +16,17 @@ const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 /// The label with which a Deployment tells its ReplicaSets apart.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
+/// Annotations of a pod that are kept, and how much of each: anybody may write there.
+const MAX_SWITCHES: usize = 64;
+const VALUE_BYTES: usize = 256;
+/// How much of an image's name is kept, and of how many containers.
+const IMAGE_BYTES: usize = 512;
+const MAX_CONTAINERS: usize = 256;
+
+fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
+}
+
 /// A `PodList`.
 #[derive(Debug, Deserialize)]
 pub(super) struct List {
@@ -109,8 +120,11 @@ impl<'de> Deserialize<'de> for Annotations {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
                 let mut kept = Vec::new();
                 while let Some(key) = map.next_key::<String>()? {
-                    if key == CONFIG_HASH || key.starts_with(switches::PREFIX) {
-                        kept.push((key, map.next_value()?));
+                    let is_wanted = key == CONFIG_HASH || key.starts_with(switches::PREFIX);
+                    if is_wanted && kept.len() < MAX_SWITCHES {
+                        let mut value = map.next_value::<String>()?;
+                        cut(&mut value, VALUE_BYTES);
+                        kept.push((key, value));
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
@@ -149,7 +163,11 @@ impl Object {
                 .into_iter()
                 .flatten()
                 .flatten()
-                .map(|container| (container.name, container.image))
+                .take(MAX_CONTAINERS)
+                .map(|mut container| {
+                    cut(&mut container.image, IMAGE_BYTES);
+                    (container.name, container.image)
+                })
                 .collect(),
             namespace: metadata.namespace,
             name: metadata.name,
@@ -265,6 +283,25 @@ mod tests {
         for (told, wanted) in told {
             assert_eq!(told.as_deref(), wanted);
         }
+    }
+
+    #[test]
+    fn what_anybody_may_write_is_bounded() {
+        let long = "ä".repeat(100_000);
+        let many: Vec<_> = (0..1000)
+            .map(|n| format!(r#""logsieve/{n}":"{long}""#))
+            .collect();
+        let pod = pod(&format!(
+            r#"{{"metadata":{{"annotations":{{{}}}}},"spec":{{"containers":[{{"name":"a","image":"{long}"}}]}}}}"#,
+            many.join(",")
+        ));
+        assert_eq!(pod.switches.len(), MAX_SWITCHES);
+        assert!(
+            pod.switches
+                .iter()
+                .all(|(_, value)| value.len() <= VALUE_BYTES)
+        );
+        assert!(pod.images[0].1.len() <= IMAGE_BYTES);
     }
 
     #[test]

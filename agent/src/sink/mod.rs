@@ -252,13 +252,15 @@ fn pretty(terminal: bool) -> Pretty {
     }
 }
 
-/// What stands in every event as its host: `LOGSIEVE_HOST`, which a pod sets because the kernel tells it the pod's own name;
-/// else the kernel's node name.
+/// What stands in every event as its host: `LOGSIEVE_HOST` or `NODE_NAME`, which a pod sets because the kernel tells it the pod's
+/// own name; else the kernel's node name.
 pub(crate) fn host_name() -> String {
-    if let Ok(given) = std::env::var("LOGSIEVE_HOST")
-        && !given.is_empty()
-    {
-        return given;
+    for name in ["LOGSIEVE_HOST", "NODE_NAME"] {
+        if let Ok(given) = std::env::var(name)
+            && !given.is_empty()
+        {
+            return given;
+        }
     }
     rustix::system::uname()
         .nodename()

@@ -402,6 +402,8 @@ pub enum LokiLabel {
     Category,
     /// Who judged.
     Stage,
+    /// What made the pod: its Deployment, DaemonSet, ...
+    Owner,
 }
 
 /// How bodies are compressed.

@@ -54,7 +54,7 @@ pub use raw::sinks::LokiLabel as Label;
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceName,
         Self::Host,
         Self::Namespace,
@@ -63,6 +63,7 @@ impl Label {
         Self::Level,
         Self::Category,
         Self::Stage,
+        Self::Owner,
     ];
 
     /// Its name in Loki and in the configuration.
@@ -77,6 +78,7 @@ impl Label {
             Self::Level => "level",
             Self::Category => "category",
             Self::Stage => "stage",
+            Self::Owner => "owner",
         }
     }
 }

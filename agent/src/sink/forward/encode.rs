@@ -323,7 +323,49 @@ fn field(name: &str, value: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::Value;
     use super::*;
+    use crate::source::Owner;
+
+    #[test]
+    fn what_is_known_of_a_pod_is_one_map() {
+        let mut k8s = K8s {
+            namespace: "shop".into(),
+            container: "server".into(),
+            ..K8s::default()
+        };
+        let read = |k8s: &K8s| {
+            let mut out = Vec::new();
+            write_k8s(k8s, "node-1", &mut out);
+            let (name, used) = Value::read(&out).unwrap().unwrap();
+            assert_eq!(name.text(), Some(&b"k8s"[..]));
+            let (map, rest) = Value::read(&out[used..]).unwrap().unwrap();
+            assert_eq!(used + rest, out.len(), "nothing stands behind it");
+            map
+        };
+        let text = |map: &Value, path: &[&str]| {
+            let found = path.iter().try_fold(map, |map, key| map.get(key));
+            found.and_then(Value::text).map(<[u8]>::to_vec)
+        };
+        assert_eq!(text(&read(&k8s), &["node"]), Some(b"node-1".to_vec()));
+        assert_eq!(text(&read(&k8s), &["owner", "name"]), None);
+        k8s.labels = vec![
+            ("app".into(), "web".into()),
+            ("tier".into(), "front".into()),
+        ];
+        assert_eq!(
+            text(&read(&k8s), &["labels", "tier"]),
+            Some(b"front".to_vec())
+        );
+        k8s.owner = Some(Owner {
+            kind: "Deployment".into(),
+            name: "web".into(),
+        });
+        let map = read(&k8s);
+        assert_eq!(text(&map, &["owner", "kind"]), Some(b"Deployment".to_vec()));
+        assert_eq!(text(&map, &["owner", "name"]), Some(b"web".to_vec()));
+        assert_eq!(text(&map, &["labels", "app"]), Some(b"web".to_vec()));
+    }
 
     #[test]
     fn a_time_is_seconds_and_nanoseconds_and_never_wraps() {

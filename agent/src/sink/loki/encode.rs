@@ -184,7 +184,6 @@ impl Push {
                 pairs.add("pod_uid", &k8s.uid);
                 if let Some(owner) = &k8s.owner {
                     pairs.add("owner_kind", &owner.kind);
-                    pairs.add("owner", &owner.name);
                 }
             }
             if let Some(container) = &origin.container {
@@ -279,6 +278,7 @@ fn value_of<'a>(
 ) -> &'a str {
     let k8s = origin.and_then(|origin| origin.k8s.as_ref());
     let container = origin.and_then(|origin| origin.container.as_ref());
+    let owner = k8s.and_then(|k8s| k8s.owner.as_ref());
     match label {
         Label::ServiceName => origin.map_or("", service_name),
         Label::Host => host,
@@ -291,6 +291,7 @@ fn value_of<'a>(
         Label::Level => event.event.level.as_str(),
         Label::Category => event.batch.labels.category(event.event.verdict.category),
         Label::Stage => event.event.verdict.stage.as_str(),
+        Label::Owner => owner.map_or("", |owner| &owner.name),
     }
 }
 
