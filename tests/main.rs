@@ -15,6 +15,7 @@
 //! | [`image`] | the Dockerfile, built and run by a Docker engine |
 //! | [`follow`] | `run` over files: rotation, truncation, drain, 10,000 files |
 //! | [`crash`] | `kill -9` at any moment: every line once in the store, no line lost on its way |
+//! | [`receive`] | what other pipelines send: acknowledged once stored, refused where it cannot be taken, nothing lost |
 //! | [`reload`] | SIGHUP: a changed pack, a broken pack, no line lost |
 //! | [`http`] | the API: the seeds' shapes, refusals, live streams, bounds |
 //! | [`kubernetes`] | the watch of a cluster's pods, its faults, and how pods ask to be read |
@@ -64,6 +65,7 @@ mod page;
 mod pipe;
 mod protocols;
 mod recall;
+mod receive;
 mod reload;
 mod rooms;
 mod shipped;

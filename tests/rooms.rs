@@ -13,9 +13,10 @@ const AGENT: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("packs", &["config"]),
     ("web", &[]),
+    ("wire", &[]),
     ("client", &["config"]),
     ("telemetry", &["config", "web"]),
-    ("source", &["shutdown", "telemetry"]),
+    ("source", &["shutdown", "telemetry", "wire"]),
     (
         "kubernetes",
         &["client", "config", "shutdown", "source", "telemetry"],
@@ -54,6 +55,7 @@ const AGENT: &[(&str, &[&str])] = &[
             "telemetry",
             "ui",
             "web",
+            "wire",
         ],
     ),
     ("ui", &[]),
@@ -77,6 +79,7 @@ const AGENT: &[(&str, &[&str])] = &[
             "source",
             "store",
             "telemetry",
+            "wire",
         ],
     ),
 ];

@@ -77,6 +77,12 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
     let telemetry_listener = bind(telemetry, "telemetry", "metrics and health")?;
     let api = config.api.as_ref().map(|api| &api.listener);
     let api_listener = bind(api, "api", "answers about the logs")?;
+    let forward = config.receivers.forward.as_ref();
+    let forward_listener = bind(
+        forward.map(|forward| &forward.listener),
+        "sources.forward",
+        "Fluent forward",
+    )?;
     let (store, recovered) = open_store(config);
     let (batches, to_keep) = sync_channel(BATCHES);
     let (emptied, used) = channel();
@@ -133,7 +139,18 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         .name("flow".to_owned())
         .spawn(move || worker.run())
         .context("the flow cannot be started")?;
-    let sources = sources::spawn(
+    let store_state = store.reader();
+    let received = sources::receive(
+        config,
+        forward_listener,
+        sink::host_name(),
+        move || store_state.is_kept(),
+        &messages,
+        &shutdown,
+        &metrics,
+        &health,
+    )?;
+    let mut sources = sources::spawn(
         config,
         &pack,
         &recovered.cursors,
@@ -143,6 +160,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
         &health,
     )?;
     drop(recovered);
+    sources.extend(received.threads);
 
     let classifier = Arc::new(http::Classifier::new(
         rules,
@@ -165,6 +183,7 @@ pub fn run(config: &Checked) -> anyhow::Result<()> {
                 host: sink::host_name(),
                 classifier: Arc::clone(&classifier),
                 engine,
+                intake: received.http,
                 writer: Some(Arc::new(Desk::new(
                     llm.clone(),
                     store.reader(),

@@ -4,7 +4,7 @@
 //!
 //! | room | enters | leaves |
 //! |---|---|---|
-//! | [`source`] | files, the Docker engine, stdin | bytes with their position in a stream |
+//! | [`source`] | files, the Docker engine, stdin, other pipelines | bytes with their position in a stream |
 //! | [`flow`] | those bytes | labelled events, in batches |
 //! | [`store`] | batches | the same, durable, in portions for the sinks |
 //! | [`store`] | batches | the same, kept together with how far everything was read |
@@ -12,7 +12,8 @@
 //!
 //! Beside the flow stand [`config`] (what was written, checked), [`packs`] (which rules), [`client`] (requests over HTTP),
 //! [`kubernetes`] (what the cluster says of this node's pods),
-//! [`telemetry`] (log, metrics, health), [`escape`] (hostile text made harmless), [`shutdown`] and [`cli`].
+//! [`telemetry`] (log, metrics, health), [`wire`] (formats that are both read and written), [`escape`] (hostile text made
+//! harmless), [`shutdown`] and [`cli`].
 
 pub mod answers;
 pub mod app;
@@ -43,4 +44,5 @@ pub mod stores;
 pub mod telemetry;
 pub mod ui;
 pub mod web;
+pub mod wire;
 pub mod writing;

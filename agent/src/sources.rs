@@ -1,5 +1,6 @@
 //! Which sources a configuration means on this host, and their start.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,8 +17,9 @@ use crate::kubernetes;
 use crate::packs;
 use crate::shutdown::Shutdown;
 use crate::source::discover::{self, Places};
+use crate::source::receive::{self, Intake};
 use crate::source::{Counters, Sender, demo, docker, files, stdin, switches};
-use crate::telemetry::Health;
+use crate::telemetry::{Health, Metrics};
 
 /// Bytes that one file may give before it is the next one's turn.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -78,6 +80,7 @@ pub fn spawn(
             .context("source docker")?,
         );
     }
+    let received = config.receivers.any();
     if config.sources.stdin {
         health.fine("stdin", "read to its end");
         let stdin = stdin::spawn(
@@ -91,12 +94,12 @@ pub fn spawn(
     let demo = match config.sources.demo {
         Switch::On => true,
         Switch::Off => false,
-        Switch::Auto => threads.is_empty(),
+        Switch::Auto => threads.is_empty() && !received,
     };
     if demo {
         health.fine("demo", "a demonstration stream is shown");
         threads.push(demo::spawn(pack, sender, shutdown.clone()).context("source demo")?);
-    } else if threads.is_empty() {
+    } else if threads.is_empty() && !received {
         health.broken(
             "sources",
             "nothing to read; name files in sources.files.include",
@@ -108,6 +111,68 @@ pub fn spawn(
     Ok(threads)
 }
 
+/// What takes what other pipelines send.
+#[derive(Default)]
+pub struct Received {
+    /// Where requests by HTTP are handed over, if they are wanted.
+    pub http: Option<Intake>,
+    /// The threads.
+    pub threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts the receivers that `config` names. `forward` is the bound listener for Fluent forward, and `ready` tells whether the
+/// store would keep what comes now.
+///
+/// # Errors
+/// Where a thread cannot be started.
+#[allow(clippy::too_many_arguments, reason = "the rooms' ends, each once")]
+pub fn receive(
+    config: &Checked,
+    forward: Option<TcpListener>,
+    host: String,
+    ready: impl Fn() -> bool + Send + Sync + 'static,
+    sender: &Sender,
+    shutdown: &Shutdown,
+    metrics: &Metrics,
+    health: &Health,
+) -> anyhow::Result<Received> {
+    let wanted = &config.receivers;
+    if !wanted.any() {
+        return Ok(Received::default());
+    }
+    let options = receive::Options {
+        max_bytes: wanted.max_body_bytes,
+        max_pending_bytes: wanted.max_pending_bytes,
+        labels: config.sources.docker.labels.clone(),
+        pod_labels: config.sources.kubernetes.labels.clone(),
+        host,
+        ready: Box::new(ready),
+        metrics: metrics.receive(),
+    };
+    let (intake, thread) =
+        receive::spawn(options, sender.clone(), shutdown).context("the receivers")?;
+    let mut threads = vec![thread];
+    let mut ways = Vec::new();
+    if wanted.http {
+        ways.push("POST /ingest and POST /v1/logs".to_owned());
+    }
+    if let (Some(forward), Some(listener)) = (&wanted.forward, forward) {
+        ways.push(format!("Fluent forward on {}", forward.listener.listen));
+        let config = receive::forward::Config {
+            shared_key: forward.listener.token.clone(),
+            max_bytes: forward.max_chunk_bytes,
+            max_connections: forward.max_connections,
+        };
+        let spawned = receive::forward::spawn(listener, config, intake.clone(), shutdown.clone());
+        threads.push(spawned.context("source forward")?);
+    }
+    health.fine("receivers", format!("taking {}", ways.join(", ")));
+    Ok(Received {
+        http: wanted.http.then_some(intake),
+        threads,
+    })
+}
+
 struct Chosen {
     files: Vec<String>,
     docker: bool,
@@ -117,7 +182,7 @@ struct Chosen {
 
 fn choose(config: &Checked, health: &Health) -> Chosen {
     let include = &config.sources.files.include;
-    if !include.is_empty() || config.sources.stdin {
+    if !include.is_empty() || config.sources.stdin || config.receivers.any() {
         let following = if include.is_empty() {
             "none".to_owned()
         } else {

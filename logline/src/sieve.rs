@@ -21,6 +21,8 @@ pub struct Source<'a> {
     pub image: Option<&'a str>,
     /// The container's or pod's labels: name and value.
     pub labels: &'a [(String, String)],
+    /// How bad it is, where whoever has read it before says so; that goes before what the line states.
+    pub level: Option<Level>,
 }
 
 /// Everything that one event says.
@@ -138,7 +140,8 @@ pub(crate) fn read<'a>(
     text: &'a [u8],
     source: &Source<'_>,
 ) -> Read<'a> {
-    let (header, message) = head(text, time);
+    let (mut header, message) = head(text, time);
+    header.level = source.level.or(header.level);
     let decision = rules.decide(scratch, &input(text, &message, &header, source));
     // A rule speaks for many lines; the words of this one know it better.
     let level = level::of(&header, &message)

@@ -10,6 +10,7 @@ use logline::assemble;
 use super::error::ConfigError;
 use super::llm::{self, Llm};
 use super::raw::{self, LogFormat, LogLevel, Model, Raw, Sources, Store, Switch};
+use super::receivers::{self, Receivers};
 use super::sinks::{self, Sink};
 
 /// Which pack decides.
@@ -80,6 +81,8 @@ pub struct Telemetry {
 pub struct Checked {
     /// Where lines come from.
     pub sources: Sources,
+    /// What other pipelines may send.
+    pub receivers: Receivers,
     /// Bounds of the joins.
     pub assemble: assemble::Limits,
     /// Seconds east of UTC for times without a zone.
@@ -203,6 +206,7 @@ fn check(name: &str, raw: Raw) -> Result<Checked, ConfigError> {
             max_wait_ms: raw.events.max_wait_ms,
             multiline: raw.events.multiline,
         },
+        receivers: receivers::check(name, &raw)?,
         utc_offset_s: minutes * 60,
         pack: PackChoice::parse(&raw.classify.pack),
         packs: raw
@@ -278,7 +282,7 @@ fn api(name: &str, raw: &raw::Api) -> Result<Option<Api>, ConfigError> {
 }
 
 /// The token that `file` holds, else that of the environment variable `variable`; both may be empty for none.
-fn token_of(file: &str, variable: &str) -> Result<Option<String>, ConfigError> {
+pub(super) fn token_of(file: &str, variable: &str) -> Result<Option<String>, ConfigError> {
     let text = match (file, variable) {
         ("", "") => return Ok(None),
         ("", variable) => std::env::var(variable).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 pub mod llm;
 pub mod raw;
+pub mod receivers;
 pub mod sinks;
 
 mod checked;

@@ -91,6 +91,10 @@ section! {
         docker: Docker / PartialDocker,
         /// The cluster that this host is a node of.
         kubernetes: Kubernetes / PartialKubernetes,
+        /// What other pipelines send by HTTP.
+        http: HttpIn / PartialHttpIn,
+        /// What they send by Fluent forward.
+        forward: ForwardIn / PartialForwardIn,
     }
 }
 
@@ -147,6 +151,32 @@ section! {
         keep_minutes: u64,
         /// Pods that are remembered.
         max_pods: usize,
+    }
+}
+
+section! {
+    /// What other pipelines send by HTTP, to the API's listener.
+    HttpIn / PartialHttpIn {
+        /// Whether it is taken.
+        enabled: bool,
+        /// The most that a request's body may hold, before and after decompression.
+        max_body_bytes: usize,
+    }
+}
+
+section! {
+    /// What other pipelines send by Fluent forward.
+    ForwardIn / PartialForwardIn {
+        /// `ADDRESS:PORT`, or empty for none.
+        listen: String,
+        /// File with the key that senders must know, or empty for none.
+        shared_key_file: String,
+        /// Environment variable with that key, or empty for none.
+        shared_key_env: String,
+        /// The most that a message may hold, before and after decompression.
+        max_chunk_bytes: usize,
+        /// Connections at a time.
+        max_connections: usize,
     }
 }
 

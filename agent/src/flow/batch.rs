@@ -13,6 +13,7 @@ use super::labels::Labels;
 use super::verdict::Verdict;
 use crate::classify::{Embedding, Judgement};
 use crate::escape::escape_json;
+use crate::source::Ticket;
 
 /// A stretch of a batch's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,6 +149,8 @@ pub struct Batch {
     pub renamed: Vec<(TemplateId, TemplateId)>,
     /// Templates that were judged or placed among the others.
     pub judged: Vec<Judged>,
+    /// Of those who wait until the events are kept.
+    pub tickets: Vec<Ticket>,
     streams: Vec<Arc<StreamInfo>>,
     bytes: Vec<u8>,
 }
@@ -162,6 +165,7 @@ impl Batch {
             cursors: Vec::new(),
             renamed: Vec::new(),
             judged: Vec::new(),
+            tickets: Vec::new(),
             streams: Vec::new(),
             bytes: Vec::new(),
         }
@@ -173,6 +177,7 @@ impl Batch {
         self.cursors.clear();
         self.renamed.clear();
         self.judged.clear();
+        self.tickets.clear();
         self.streams.clear();
         self.bytes.clear();
     }
@@ -238,8 +243,8 @@ impl Batch {
         }))
     }
 
-    /// Adds the events of `other`, which must speak of the same labels, with their texts and streams. Its cursors stay
-    /// where they are.
+    /// Adds the events of `other`, which must speak of the same labels, with their texts and streams. Its cursors and tickets
+    /// stay where they are.
     pub fn append(&mut self, other: &Self) {
         let start = clamp(self.bytes.len());
         self.bytes.extend_from_slice(&other.bytes);

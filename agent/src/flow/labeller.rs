@@ -1,9 +1,11 @@
 //! From a line to a labelled event.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use logline::decode;
-use logline::event::EventRef;
+use logline::event::{EventRef, Fragment};
+use logline::level::Level;
 use logline::sieve::{Sieve, Source};
 
 use super::batch::{Batch, Labelled, Slice};
@@ -14,6 +16,7 @@ use super::packs::Packs;
 use super::stats::Stats;
 use super::stream::{self, OpenStream};
 use super::verdict::Verdict;
+use crate::source::Entry;
 
 /// The sieve with its memory, and what it counts.
 pub(super) struct Labeller {
@@ -86,10 +89,56 @@ impl Labeller {
         assembler.finish(&mut |event| self.event(&mut parts, &event, batch));
     }
 
+    /// Labels an event that another program has handed over.
+    pub(super) fn received(
+        &mut self,
+        parts: &mut stream::Parts<'_>,
+        entry: &Entry,
+        text: &[u8],
+        batch: &mut Batch,
+    ) {
+        let mut fragment = Fragment {
+            timestamp: entry.timestamp,
+            stream: entry.stream,
+            partial: false,
+            text: Cow::Borrowed(text),
+            cut_bytes: 0,
+        };
+        fragment.cut_to(self.max_bytes);
+        let breaks = memchr::memchr_iter(b'\n', &fragment.text).count();
+        let lines = u32::try_from(breaks + 1).unwrap_or(u32::MAX);
+        for _ in 0..lines {
+            parts.line(true);
+        }
+        self.stats.lines += u64::from(lines);
+        let event = EventRef {
+            timestamp: fragment.timestamp,
+            stream: fragment.stream,
+            text: &fragment.text,
+            lines,
+            cut_bytes: fragment.cut_bytes,
+            partial: false,
+            start: entry.start,
+            end: entry.start.saturating_add(text.len() as u64),
+        };
+        self.stated(parts, &event, entry.level, batch);
+    }
+
     pub(super) fn event(
         &mut self,
         parts: &mut stream::Parts<'_>,
         event: &EventRef<'_>,
+        batch: &mut Batch,
+    ) {
+        self.stated(parts, event, None, batch);
+    }
+
+    /// Labels an event whose level may be known already.
+    fn stated(
+        &mut self,
+        parts: &mut stream::Parts<'_>,
+        event: &EventRef<'_>,
+        level: Option<Level>,
         batch: &mut Batch,
     ) {
         let info = parts.info;
@@ -103,6 +152,7 @@ impl Labeller {
                 .map(|k8s| k8s.container.as_str())),
             image: container.map(|container| container.image.as_str()),
             labels: info.origin.labels(),
+            level,
         };
         let (judged, verdict) = match parts.pack.and_then(|pack| self.packs.get(pack)) {
             Some(pack) => {

@@ -41,7 +41,7 @@ pub use verdict::Verdict;
 pub use worker::{Control, Ends, LateSieve, Worker};
 
 use crate::classify::Judgement;
-use crate::source::{Closed, Origin, SourceId, docker, files};
+use crate::source::{Closed, Delivery, Origin, SourceId, docker, files};
 use labeller::Labeller;
 use lines::Line;
 use memo::Memo;
@@ -281,6 +281,26 @@ impl Flow {
         let (_, mut parts) = open.parts(self.settings.join);
         parts.wrapper = Wrapper::DockerApi(stream);
         labeller.line(&mut parts, &line, now_ms, batch);
+    }
+
+    /// Events of other programs, whole; their sender is told what becomes of `batch`.
+    pub fn deliver(&mut self, delivery: Delivery, batch: &mut Batch) {
+        let labeller = &mut self.labeller;
+        for entry in &delivery.entries {
+            let Some(stream) = self.streams.get_mut(&entry.id) else {
+                continue;
+            };
+            let text = delivery.bytes.get(entry.text.clone()).unwrap_or_default();
+            labeller.stats.bytes += text.len() as u64;
+            stream.begun = true;
+            stream.tally.bytes += text.len() as u64;
+            if stream.touch() {
+                self.touched.push(entry.id);
+            }
+            let (_, mut parts) = stream.parts(false);
+            labeller.received(&mut parts, entry, text, batch);
+        }
+        batch.tickets.push(delivery.ticket);
     }
 
     /// Emits what has waited long enough at `now_ms` for a continuation.

@@ -276,7 +276,11 @@ impl OpenStream {
             place,
             open,
             open_lines: self.open_lines,
-            ended: self.ended,
+            // What others send may never come again, and nobody says so: it may be forgotten like what has ended.
+            ended: match self.ended {
+                None if self.info.origin.kind.is_received() => Some(Closed::End),
+                ended => ended,
+            },
             kept_at: None,
             tally: std::mem::take(&mut self.tally),
         }

@@ -24,6 +24,9 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Events whose sender waits for an answer are handed on so soon.
+const SOON: Duration = Duration::from_millis(10);
+
 /// How often streams that give no events have their cursors kept.
 const CURSORS_EVERY: Duration = Duration::from_secs(1);
 
@@ -231,6 +234,10 @@ impl Worker {
                 follows,
             } => {
                 let (name, place) = match (file, &origin.container) {
+                    _ if origin.kind.is_received() => {
+                        let (kind, hash) = (origin.kind.as_str(), origin.fingerprint());
+                        (format!("{kind}-{hash:016x}"), Place::Passing)
+                    }
                     (Some(file), _) => (
                         format!(
                             "{:x}-{:x}-{:016x}",
@@ -269,6 +276,10 @@ impl Worker {
                     .record(id, stream, position, &bytes, now_ms, &mut self.batch);
             }
             Message::Described { id, origin } => self.flow.describe(id, origin),
+            Message::Delivered(delivery) => {
+                self.flow.deliver(delivery, &mut self.batch);
+                self.next_tick = self.next_tick.min(Instant::now() + SOON);
+            }
             // Event ids keep the name that the file had when it was opened.
             Message::Identified { id, file } => self.flow.identified(id, file),
             Message::Closed { id, reason } => {
@@ -297,7 +308,8 @@ impl Worker {
         // A stream that moved without an event is no haste, and neither is a verdict whose lines have gone on.
         let moved = self.flow.has_moved() || self.flow.has_news();
         let moved = moved && self.last_hand_on.elapsed() >= CURSORS_EVERY;
-        if self.batch.events.is_empty() && self.batch.cursors.is_empty() && !moved {
+        let idle = self.batch.events.is_empty() && self.batch.tickets.is_empty();
+        if idle && self.batch.cursors.is_empty() && !moved {
             return Ok(());
         }
         self.last_hand_on = Instant::now();

@@ -78,26 +78,45 @@ impl<T: DeserializeOwned> FromRequest<Api> for Payload<T> {
 
 /// The whole body, as long as it is within the bounds of size and time.
 pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, Problem> {
-    let limit = api.options().max_body_bytes;
-    let too_large = || {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("the body holds more than {limit} bytes"),
-            "send less at once, or raise api.max_body_bytes",
-        )
-    };
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+    read_within(
+        request,
+        api,
+        api.options().max_body_bytes,
+        "api.max_body_bytes",
+    )
+    .await
+}
+
+/// How long the body is, where the request says so.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+/// The body is longer than `limit`, which is the value of `setting`.
+pub(super) fn too_large(limit: usize, setting: &str) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body holds more than {limit} bytes"),
+        format!("send less at once, or raise {setting}"),
+    )
+}
+
+/// The whole body, as long as it has at most `limit` bytes, which is the value of `setting`.
+pub(super) async fn read_within(
+    request: Request,
+    api: &Api,
+    limit: usize,
+    setting: &str,
+) -> Result<Bytes, Problem> {
+    if announced(request.headers()).is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit, setting));
     }
     let body = Limited::new(request.into_body(), limit).collect();
     match tokio::time::timeout(api.options().timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit, setting)),
         Ok(Err(error)) => Err(Problem::bad(
             "body_broken_off",
             format!("the body cannot be read: {error}"),

@@ -15,6 +15,7 @@
 //! | [`overview`] | what is going on, counted |
 //! | [`query`] | questions |
 //! | [`classify`], [`journey`], [`generate`], [`ports`] | what infrnce's clients ask for |
+//! | [`receive`] | what other pipelines send |
 //! | [`templates`] | templates, categories, labels |
 //! | [`stream`] | events as they come |
 //! | [`docs`] | `/docs` and `/openapi.json` |
@@ -36,6 +37,7 @@ pub mod ports;
 mod problem;
 mod query;
 mod rate;
+mod receive;
 mod server;
 mod stream;
 mod templates;
@@ -59,6 +61,7 @@ use crate::config::{Api as Options, sinks::Redact};
 use crate::shutdown::Shutdown;
 use crate::sink::mask::Mask;
 use crate::source::docker::Host;
+use crate::source::receive::Intake;
 use crate::store::{Fault, Reader};
 use crate::telemetry::Health;
 use crate::web::guarded;
@@ -74,6 +77,9 @@ const READS: usize = 4;
 /// Requests for the classifier at a time.
 const JUDGEMENTS: usize = 2;
 
+/// Bodies of other pipelines that are read at a time.
+const RECEIPTS: usize = 2;
+
 /// What the answers are made from.
 pub struct Parts {
     /// The store.
@@ -86,6 +92,8 @@ pub struct Parts {
     pub host: String,
     /// Judges lines.
     pub classifier: Arc<Classifier>,
+    /// Where what other pipelines send is handed over; none: nothing is taken.
+    pub intake: Option<Intake>,
     /// Answers questions; none: there is no store.
     pub engine: Option<Arc<Engine>>,
     /// The language model, if there is one.
@@ -112,6 +120,7 @@ struct Inner {
     rate: rate::Rate,
     reads: Arc<Semaphore>,
     judgements: Arc<Semaphore>,
+    receipts: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
@@ -147,6 +156,7 @@ impl Api {
                 rate: rate::Rate::new(parts.options.requests_per_second),
                 reads: Arc::new(Semaphore::new(READS)),
                 judgements: Arc::new(Semaphore::new(JUDGEMENTS)),
+                receipts: Arc::new(Semaphore::new(RECEIPTS)),
                 streams: Arc::new(Semaphore::new(
                     parts.options.max_streams.min(Semaphore::MAX_PERMITS),
                 )),
@@ -292,6 +302,14 @@ impl Api {
         self.work(&self.inner.judgements, work).await
     }
 
+    /// Does `work` on a body that another pipeline has sent.
+    async fn receive<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.work(&self.inner.receipts, work).await
+    }
+
     /// Does `work` on a thread of its own, at most as many at a time as `places` has, within the time of a request.
     async fn work<T: Send + 'static>(
         &self,
@@ -366,6 +384,8 @@ pub fn router(api: &Api) -> Router {
         .routes(routes!(templates::list))
         .routes(routes!(templates::one))
         .routes(routes!(templates::label))
+        .routes(routes!(receive::ingest))
+        .routes(routes!(receive::otlp))
         .split_for_parts();
     let guarded = guarded(
         pages.with_state(api.clone()),

@@ -11,7 +11,11 @@ const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 /// conventions, "Specifying service attributes in Kubernetes"), `service_name` in Loki. Never empty.
 #[must_use]
 pub(super) fn service_name(origin: &Origin) -> &str {
-    let known = if let Some(k8s) = &origin.k8s {
+    // Who sends by OTLP has said it.
+    let told = origin.kind == Kind::Otlp && origin.name != Kind::Otlp.as_str();
+    let known = if told {
+        origin.name.as_str()
+    } else if let Some(k8s) = &origin.k8s {
         k8s.container.as_str()
     } else if let Some(container) = &origin.container {
         let label = container
@@ -21,6 +25,8 @@ pub(super) fn service_name(origin: &Origin) -> &str {
         label.map_or(container.name.as_str(), |(_, value)| value)
     } else if origin.kind == Kind::File {
         file_stem(&origin.name)
+    } else if origin.kind.is_received() {
+        origin.name.as_str()
     } else {
         origin.kind.as_str()
     };
@@ -71,6 +77,8 @@ mod tests {
             (Origin::plain(Kind::Stdin, "stdin"), "stdin"),
             (Origin::plain(Kind::File, "/var/log/.hidden"), ".hidden"),
             (Origin::plain(Kind::File, ""), "unknown_service"),
+            (Origin::plain(Kind::Forward, "app.web"), "app.web"),
+            (Origin::plain(Kind::Otlp, "checkout"), "checkout"),
         ] {
             assert_eq!(service_name(&origin), name, "{origin:?}");
         }

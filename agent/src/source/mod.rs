@@ -1,4 +1,4 @@
-//! Where bytes come from: files, the Docker engine, standard input.
+//! Where bytes come from: files, the Docker engine, standard input, other pipelines.
 //!
 //! Enters: a checked configuration of one source. Leaves: [`Message`]s on one bounded channel, which is the only
 //! contract with the rest of the agent. Every source runs on a thread of its own, blocks while the channel is full,
@@ -13,11 +13,13 @@
 //! | [`files`] | files by glob: rotation, truncation, inode reuse |
 //! | [`docker`] | containers through the Docker API |
 //! | [`stdin`] | standard input |
+//! | [`receive`], [`delivery`] | what other pipelines send, and what they are told of it |
 //! | [`discover`] | which of these exist on this host |
 //! | [`demo`] | example lines, where there is nothing else |
 //! | [`counters`] | what is counted on the way |
 
 pub mod counters;
+pub mod delivery;
 pub mod demo;
 pub mod discover;
 pub mod docker;
@@ -26,6 +28,7 @@ pub mod origin;
 pub mod own;
 pub mod pods;
 mod readings;
+pub mod receive;
 pub mod stdin;
 pub mod switches;
 mod wake;
@@ -39,6 +42,7 @@ use logline::decode::Wrapper;
 use logline::event::Stream;
 
 pub use counters::Counters;
+pub use delivery::{Delivery, Entry, Ticket};
 pub use origin::{Container, K8s, Kind, Origin, Owner};
 pub use own::Own;
 pub use pods::Pods;
@@ -67,7 +71,7 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes` or `Record` with
+/// What a source tells the flow. For one id, in this order: one `Opened`, any number of `Bytes`, `Record` or `Delivered` with
 /// [`Described`](Self::Described) between them, at most one `Closed`.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -126,6 +130,8 @@ pub enum Message {
         /// Where following may be resumed after this frame.
         position: docker::Position,
     },
+    /// Events that another program has handed over, of streams that were opened before.
+    Delivered(Delivery),
     /// A stream has ended: nothing follows under this id. A half line that was sent last stays a line of its own.
     /// Not sent at a shutdown, because the stream goes on after it.
     Closed {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use logline::decode::Wrapper;
 use serde::Deserialize;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::own::is_id;
 use super::switches::{self, Switches};
@@ -25,6 +26,12 @@ pub enum Kind {
     Stdin,
     /// Lines that the agent makes up to show itself.
     Demo,
+    /// Another program, by the Fluent forward protocol.
+    Forward,
+    /// Another program, by HTTP.
+    Http,
+    /// Another program, by OTLP.
+    Otlp,
 }
 
 impl Kind {
@@ -36,7 +43,16 @@ impl Kind {
             Self::Docker => "docker",
             Self::Stdin => "stdin",
             Self::Demo => "demo",
+            Self::Forward => "forward",
+            Self::Http => "http",
+            Self::Otlp => "otlp",
         }
+    }
+
+    /// Whether another program sends it.
+    #[must_use]
+    pub fn is_received(self) -> bool {
+        matches!(self, Self::Forward | Self::Http | Self::Otlp)
     }
 }
 
@@ -93,6 +109,32 @@ impl Origin {
         {
             container.image.clone_from(&known.image);
         }
+    }
+
+    /// A hash of what tells it from others: the same for the same in every run. Labels, which may change, are not part of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let mut add = |text: &str| {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        add(self.kind.as_str());
+        add(&self.name);
+        if let Some(container) = &self.container {
+            add("container");
+            add(&container.id);
+            add(&container.name);
+            add(&container.image);
+        }
+        if let Some(k8s) = &self.k8s {
+            add("k8s");
+            add(&k8s.namespace);
+            add(&k8s.pod);
+            add(&k8s.uid);
+            add(&k8s.container);
+        }
+        hash.digest()
     }
 
     /// Namespace and container by their short names, for metrics; what is neither goes by its kind.

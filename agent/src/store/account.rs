@@ -89,6 +89,15 @@ impl Writer {
         }
     }
 
+    /// Tells those who wait for it whether their events are kept; those that are not come again.
+    pub(super) fn tell_senders(&mut self, stored: bool) {
+        for ticket in self.tickets.drain(..) {
+            if stored {
+                ticket.kept();
+            }
+        }
+    }
+
     /// Remembers which streams have ended, and which go on all the same.
     pub(super) fn note_ends(&mut self, now: i64) {
         let mut names = self

@@ -95,6 +95,13 @@ struct Wanted<'a> {
 }
 
 impl Reader {
+    /// Whether what comes now would be kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        let state = self.shared.lock();
+        !state.ended && state.unavailable.is_none() && self.shared.options.directory.is_some()
+    }
+
     /// Opens the store in `directory` for reading alone, with what its notes say of damage. No agent may have it open.
     ///
     /// # Errors

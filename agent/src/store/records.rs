@@ -13,7 +13,15 @@ use crate::source::files::{Identity, Marker};
 use crate::source::{Closed, Container, K8s, Kind, Origin, Owner, Switches, docker};
 
 /// The kinds of sources, by the number that stands for them in the file.
-const KINDS: [Kind; 4] = [Kind::File, Kind::Docker, Kind::Stdin, Kind::Demo];
+const KINDS: [Kind; 7] = [
+    Kind::File,
+    Kind::Docker,
+    Kind::Stdin,
+    Kind::Demo,
+    Kind::Forward,
+    Kind::Http,
+    Kind::Otlp,
+];
 /// The ends of streams, by the number that stands for them in the file.
 const ENDS: [Closed; 8] = [
     Closed::End,

@@ -14,6 +14,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const BEHIND: Duration = Duration::from_millis(25);
 /// One that is behind by more events than this gets it as soon as the disk allows.
 const FAR_BEHIND: u64 = 10_000;
+/// Events whose sender waits for an answer are committed after so long.
+const AWAITED: Duration = Duration::from_millis(25);
 /// So long a sink that has kept up is waited for before events pass it by.
 const SINK_PATIENCE: Duration = Duration::from_millis(150);
 
@@ -47,9 +49,13 @@ impl Writer {
     pub(super) fn wait(&self) -> Work {
         let mut state = self.shared.lock();
         loop {
-            let due = self
-                .since
-                .map(|since| since + self.shared.options.commit_every);
+            let commit_every = self.shared.options.commit_every;
+            let patience = if self.tickets.is_empty() {
+                commit_every
+            } else {
+                commit_every.min(AWAITED)
+            };
+            let due = self.since.map(|since| since + patience);
             let behind = state
                 .sinks
                 .values()

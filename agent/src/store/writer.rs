@@ -23,6 +23,7 @@ use super::state::Shared;
 use super::tables::{VectorRecord, to_bytes};
 use super::waiting::Work;
 use crate::flow::{Batch, Cursor, Judged};
+use crate::source::Ticket;
 use crate::telemetry::{Health, Metrics, StoreMetrics, clock};
 
 /// Batches that wait for the writer.
@@ -46,6 +47,8 @@ pub(super) struct Writer {
     pub(super) renamed: Vec<(TemplateId, TemplateId)>,
     /// Templates that were judged or placed since the last commit.
     pub(super) judged: Vec<Judged>,
+    /// Of those who wait until the events of the next commit are durable.
+    pub(super) tickets: Vec<Ticket>,
     pub(super) ledger: BTreeMap<u32, StreamLedger>,
     /// Of them, those that are not in the file as they are here.
     pub(super) touched: BTreeSet<u32>,
@@ -135,6 +138,7 @@ impl Writer {
             cursors: HashMap::new(),
             renamed: Vec::new(),
             judged: Vec::new(),
+            tickets: Vec::new(),
             ledger: kept.ledger,
             touched: BTreeSet::new(),
             gone: kept.gone,
@@ -206,6 +210,7 @@ impl Writer {
                 }
             }
         }
+        self.tickets.append(&mut batch.tickets);
         self.renamed.append(&mut batch.renamed);
         if self.shared.options.directory.is_some() {
             self.judged.append(&mut batch.judged);
@@ -224,7 +229,9 @@ impl Writer {
         let pending = std::mem::replace(&mut self.pending, Batch::new(Arc::default()));
         let cursors = std::mem::take(&mut self.cursors);
         let since = self.since.take();
+        let tickets = std::mem::take(&mut self.tickets);
         self.commit();
+        self.tickets = tickets;
         self.pending = pending;
         self.cursors = cursors;
         self.since = since;
@@ -239,6 +246,7 @@ impl Writer {
         let first = self.shared.lock().next;
         let counted = self.count();
         let stored = self.store_or_reopen(first, now);
+        self.tell_senders(stored);
         if !stored {
             self.not_stored(&counted);
             if !self.pending.events.is_empty() && self.doubt.is_none() {

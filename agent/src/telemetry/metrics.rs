@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::classify::ClassifyMetrics;
 use super::llm::LlmMetrics;
+use super::receive::ReceiveMetrics;
 use super::register::register;
 use super::sinks::{SinkMetrics, SinkVectors};
 use super::store::StoreMetrics;
@@ -57,6 +58,7 @@ pub struct Metrics {
     store: StoreMetrics,
     classify: ClassifyMetrics,
     llm: LlmMetrics,
+    receive: ReceiveMetrics,
     pack_reloads: IntCounterVec,
     containers: Mutex<Containers>,
     counters: Mutex<Vec<(Reading, IntCounter)>>,
@@ -155,6 +157,7 @@ impl Metrics {
             store: StoreMetrics::new(&registry)?,
             classify: ClassifyMetrics::new(&registry)?,
             llm: LlmMetrics::new(&registry)?,
+            receive: ReceiveMetrics::new(&registry)?,
             pack_reloads,
             containers: Mutex::new(Containers {
                 max: max_containers,
@@ -241,6 +244,12 @@ impl Metrics {
     #[must_use]
     pub fn llm(&self) -> LlmMetrics {
         self.llm.clone()
+    }
+
+    /// What is counted of what other programs send.
+    #[must_use]
+    pub fn receive(&self) -> ReceiveMetrics {
+        self.receive.clone()
     }
 
     /// The numbers of the sink of this name.

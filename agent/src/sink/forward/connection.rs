@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::handshake::{Credentials, Helo};
-use super::value::Value;
+use crate::wire::msgpack::Value;
 
 /// A receiver's message may be so long; its own take less than a kilobyte.
 const MAX_MESSAGE: usize = 64 * 1024;

@@ -11,10 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::write::GzEncoder;
 use logline::time::Timestamp;
-use rmp::encode::{
-    write_array_len, write_bin, write_ext_meta, write_f64, write_map_len, write_str, write_str_len,
-    write_uint,
-};
+use rmp::encode::{write_bin, write_ext_meta, write_f64, write_str_len, write_uint};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::tag;
@@ -22,6 +19,7 @@ use crate::config::sinks::Tag;
 use crate::escape::write_id;
 use crate::sink::encode::Outgoing;
 use crate::source::{Container, K8s};
+use crate::wire::forward::{array_len, map_len, text};
 
 /// Entries under one tag.
 #[derive(Debug)]
@@ -298,22 +296,9 @@ fn event_time(time: Timestamp, out: &mut Vec<u8>) {
     out.extend_from_slice(&nanos.to_be_bytes());
 }
 
-pub(super) fn array_len(len: u32, out: &mut Vec<u8>) {
-    let _ = write_array_len(out, len);
-}
-
-fn map_len(len: u32, out: &mut Vec<u8>) {
-    let _ = write_map_len(out, len);
-}
-
 /// Texts are bounded far below 4 GiB.
 fn string_len(len: usize, out: &mut Vec<u8>) {
     let _ = write_str_len(out, u32::try_from(len).unwrap_or(0));
-}
-
-/// Appends a string.
-pub(super) fn text(text: &str, out: &mut Vec<u8>) {
-    let _ = write_str(out, text);
 }
 
 fn field(name: &str, value: &str, out: &mut Vec<u8>) {
@@ -323,9 +308,9 @@ fn field(name: &str, value: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::Value;
     use super::*;
     use crate::source::Owner;
+    use crate::wire::msgpack::Value;
 
     #[test]
     fn what_is_known_of_a_pod_is_one_map() {

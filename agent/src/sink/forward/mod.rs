@@ -5,7 +5,6 @@
 //! | [`tag`] | the tag of an event |
 //! | [`encode`] | events as messages, one per tag |
 //! | [`frames`] | the messages of a batch told apart again |
-//! | [`value`] | what a receiver says |
 //! | [`handshake`] | shared key, user and password |
 //! | [`connection`] | TCP, TLS, deadlines |
 //! | [`transport`](mod@transport) | sending, acknowledgements, repeating what was not acknowledged |
@@ -16,7 +15,6 @@ mod frames;
 pub mod handshake;
 mod tag;
 mod transport;
-pub mod value;
 
 use crate::config::sinks::Forward;
 use crate::sink::encode::Outgoing;

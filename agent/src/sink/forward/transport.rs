@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Tls, Trouble};
 use super::frames::{Frame, frames};
 use super::handshake::Credentials;
-use super::value::Value;
 use crate::config::sinks::{Forward, Secret};
 use crate::sink::tls;
 use crate::sink::transport::{Outcome, Prepared, Transport};
+use crate::wire::msgpack::Value;
 
 /// The sending side of the forward protocol.
 pub(super) struct Sender {

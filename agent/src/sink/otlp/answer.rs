@@ -1,31 +1,8 @@
 //! What a receiver answers: an `ExportLogsServiceResponse` after success, a `google.rpc.Status` or just words after a failure.
 
-use prost::Message;
+use prost::Message as _;
 
-/// `opentelemetry.proto.collector.logs.v1.ExportLogsServiceResponse`.
-#[derive(Clone, PartialEq, Message)]
-struct Response {
-    #[prost(message, optional, tag = "1")]
-    partial_success: Option<PartialSuccess>,
-}
-
-/// `opentelemetry.proto.collector.logs.v1.ExportLogsPartialSuccess`.
-#[derive(Clone, PartialEq, Message)]
-struct PartialSuccess {
-    #[prost(int64, tag = "1")]
-    rejected_log_records: i64,
-    #[prost(string, tag = "2")]
-    error_message: String,
-}
-
-/// `google.rpc.Status` without its details.
-#[derive(Clone, PartialEq, Message)]
-struct Status {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-}
+use crate::wire::otlp::{Response, Status};
 
 /// How many records a successful answer rejects for good, and in what words. Nothing where the body is empty, is JSON, or cannot be
 /// understood: a 2xx is a success whatever its body is (Fluent Bit answers 201 with none).
@@ -48,6 +25,7 @@ pub fn failure(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::otlp::PartialSuccess;
 
     #[test]
     fn a_partial_success_is_read_and_anything_else_is_whole() {

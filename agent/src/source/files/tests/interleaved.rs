@@ -344,7 +344,7 @@ impl Taker {
                     open.kept.resume.at = Some(SystemTime::now());
                     self.store.kept.insert(open.stream, open.kept);
                 }
-                Message::Record { .. } => panic!("a frame from a file"),
+                Message::Record { .. } | Message::Delivered(_) => panic!("not from a file"),
             }
         }
     }

@@ -251,7 +251,7 @@ impl Rig {
                 told.bytes.extend(bytes);
             }
             Message::Closed { id, reason } => self.living(id).closed = Some(reason),
-            Message::Record { .. } => panic!("a frame from a file"),
+            Message::Record { .. } | Message::Delivered(_) => panic!("not from a file"),
         }
     }
 
