@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use logline::time::{self, TimeContext};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -16,6 +17,8 @@ const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 /// The label with which a Deployment tells its ReplicaSets apart.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
+/// So much later than due may a CronJob's pod be made: retries, and a node that had no room.
+const MINUTES_LATE: i64 = 3 * 24 * 60;
 /// Annotations of a pod that are kept, and how much of each: anybody may write there.
 const MAX_SWITCHES: usize = 64;
 const VALUE_BYTES: usize = 256;
@@ -76,6 +79,7 @@ pub(super) struct Meta {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<Annotations>,
     owner_references: Option<Vec<Reference>>,
+    creation_timestamp: Option<String>,
 }
 
 /// An `OwnerReference`.
@@ -153,7 +157,11 @@ impl Object {
         ];
         Pod {
             path_uid: path_uid.filter(|uid| *uid != metadata.uid),
-            owner: owner(metadata.owner_references.unwrap_or_default(), &labels),
+            owner: owner(
+                metadata.owner_references.unwrap_or_default(),
+                &labels,
+                metadata.creation_timestamp.as_deref(),
+            ),
             labels: labels
                 .into_iter()
                 .filter(|(key, _)| wanted.contains(key))
@@ -176,32 +184,49 @@ impl Object {
     }
 }
 
-/// Who controls a pod. A ReplicaSet whose name ends with the pod's template hash was made by the Deployment that has the name
-/// before it (`kubernetes/pkg/controller/deployment/sync.go`: `NAME-HASH`), which saves asking for the ReplicaSet.
-fn owner(references: Vec<Reference>, labels: &BTreeMap<String, String>) -> Option<Owner> {
-    let reference = references
+/// Who controls a pod. Two controllers stand between a pod and what people know, and are told by their names, which saves asking
+/// for them: a Deployment calls its ReplicaSets `NAME-HASH`, with the hash that its pods carry as a label
+/// (`kubernetes/pkg/controller/deployment/sync.go`), and a CronJob calls its Jobs `NAME-MINUTES`, the Unix time in minutes for
+/// which they were due (`kubernetes/pkg/controller/cronjob/utils.go`, `getJobName`).
+fn owner(
+    references: Vec<Reference>,
+    labels: &BTreeMap<String, String>,
+    made: Option<&str>,
+) -> Option<Owner> {
+    let Reference { kind, name, .. } = references
         .into_iter()
         .find(|reference| reference.controller)?;
-    let deployment = labels
-        .get(TEMPLATE_HASH)
-        .filter(|hash| reference.kind == "ReplicaSet" && !hash.is_empty())
-        .and_then(|hash| {
-            reference
-                .name
-                .strip_suffix(hash.as_str())?
-                .strip_suffix('-')
-        })
-        .filter(|name| !name.is_empty());
-    Some(match deployment {
-        Some(name) => Owner {
-            kind: "Deployment".to_owned(),
+    let above = match kind.as_str() {
+        "ReplicaSet" => labels
+            .get(TEMPLATE_HASH)
+            .filter(|hash| !hash.is_empty())
+            .and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-'))
+            .map(|name| ("Deployment", name)),
+        "Job" => name
+            .rsplit_once('-')
+            .filter(|(_, minutes)| was_due(minutes, made))
+            .map(|(name, _)| ("CronJob", name)),
+        _ => None,
+    };
+    Some(match above {
+        Some((kind, name)) if !name.is_empty() => Owner {
+            kind: kind.to_owned(),
             name: name.to_owned(),
         },
-        None => Owner {
-            kind: reference.kind,
-            name: reference.name,
-        },
+        _ => Owner { kind, name },
     })
+}
+
+/// Whether `minutes` is a time shortly before a pod was made: no other number at the end of a name is.
+fn was_due(minutes: &str, made: Option<&str>) -> bool {
+    let time = made.and_then(|made| time::parse(made.as_bytes(), &TimeContext::default()));
+    let made = time.map(|time| time.0.div_euclid(60_000_000_000));
+    match (minutes.parse::<i64>(), made) {
+        (Ok(minutes), Some(made)) => {
+            (minutes..=minutes.saturating_add(MINUTES_LATE)).contains(&made)
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -246,11 +271,12 @@ mod tests {
     fn owners_are_told_as_far_as_they_are_certain() {
         let of = |labels: &str, references: &str| {
             pod(&format!(
-                r#"{{"metadata":{{"labels":{labels},"ownerReferences":{references}}}}}"#
+                r#"{{"metadata":{{"creationTimestamp":"2026-03-01T10:00:07Z","labels":{labels},"ownerReferences":{references}}}}}"#
             ))
             .owner
             .map(|owner| format!("{}/{}", owner.kind, owner.name))
         };
+        let job = |name: &str| format!(r#"[{{"kind":"Job","name":"{name}","controller":true}}]"#);
         let set = r#"[{"kind":"ReplicaSet","name":"web-abc","controller":true}]"#;
         let told = [
             (
@@ -277,6 +303,17 @@ mod tests {
                 ),
                 Some("DaemonSet/d"),
             ),
+            (of("{}", &job("backup-29539320")), Some("CronJob/backup")),
+            (
+                of("{}", &job("backup-29539321")),
+                Some("Job/backup-29539321"),
+            ),
+            (
+                of("{}", &job("backup-29530000")),
+                Some("Job/backup-29530000"),
+            ),
+            (of("{}", &job("backup-2")), Some("Job/backup-2")),
+            (of("{}", &job("-29539320")), Some("Job/-29539320")),
             (of("{}", r#"[{"kind":"Other","name":"o"}]"#), None),
             (of("{}", "null"), None),
         ];

@@ -42,18 +42,29 @@ function about(event, text) {
     ['Template', h('a', { href: link(`template/${event.template_id}`) }, template(event.template))],
     ['About', [chip(event.category), ` ${verdict(event)}`]],
     ['Why', plain(event.reason)],
-    ['From', plain([writer(event), event.container?.image, event.k8s?.namespace, event.host].filter(Boolean).join(', '))],
+    ['From', plain([writer(event), event.container?.image, owner(event), event.k8s?.namespace, event.host].filter(Boolean).join(', '))],
+    ['Labels', plain(labels(event))],
     ['When', plain(event.timestamp ?? 'it has no time')],
     ['Id', plain(event.event_id)],
   ];
   return h('div.details', null,
     h('pre', { tabindex: 0 }, text),
-    h('dl', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)])),
+    h('dl', null, facts.filter(([, value]) => value !== '').map(([name, value]) => [h('dt', null, name), h('dd', null, value)])),
     h('p.buttons', null,
       h('button', { type: 'button', onclick: () => around(event.event_id, place) }, 'What stands around it'),
       h('button', { type: 'button', onclick: () => navigator.clipboard?.writeText(event.line) }, 'Copy'),
       h('a.button', { href: link('try', { line: event.line }) }, 'Try it')),
     place);
+}
+
+/** What made the pod, where the cluster tells it. */
+function owner({ k8s }) {
+  return k8s?.owner ? `${k8s.owner.kind} ${k8s.owner.name}` : '';
+}
+
+function labels({ k8s, container }) {
+  const known = k8s?.labels ?? container?.labels ?? {};
+  return Object.entries(known).map(([key, value]) => `${key}=${value}`).join(', ');
 }
 
 /** Who judged, and how sure. */
