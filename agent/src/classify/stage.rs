@@ -328,7 +328,7 @@ impl Room {
                     let abstained = judgement.category.is_none();
                     // What is kept as open is asked of the LLM after a restart: where a rule decides, it is not open. Should
                     // an event come that the rule does not take, the template is asked about again.
-                    let kept = !question.stands && !(abstained && question.decided);
+                    let kept = !(question.stands || abstained && question.decided);
                     // A flow that has ended needs no answers.
                     let _ = self.answers.send(Said::Answer(Answer {
                         id: question.id,

@@ -75,7 +75,7 @@ impl Options {
             seal_bytes: 2 << 20,
             seal_after: Duration::from_mins(5),
             window_bytes: 4 << 20,
-            cache_bytes: 8 << 20,
+            cache_bytes: 4 << 20,
             sinks: Vec::new(),
             drain: Duration::from_secs(10),
             retry_after: Duration::from_secs(1),

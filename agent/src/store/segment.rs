@@ -29,6 +29,7 @@ pub(super) struct Segment {
     pub(super) head: SegmentHead,
     pub(super) blocks: Vec<BlockHead>,
     pub(super) body: Vec<u8>,
+    pub(super) plans: block::Plans,
 }
 
 impl Segment {
@@ -70,7 +71,14 @@ impl Segment {
                 starts.max().unwrap_or_default(),
             );
             let offset = self.body.len();
-            let summary = block::encode(batch, &picked, &seqs, names, &mut self.body);
+            let summary = block::encode(
+                batch,
+                &picked,
+                &seqs,
+                names,
+                &mut self.plans,
+                &mut self.body,
+            );
             let bytes = self.body.get(offset..).unwrap_or_default();
             raw += summary.raw_bytes;
             self.blocks.push(BlockHead {

@@ -152,16 +152,57 @@ pub(super) fn shorten(text: &[u8], out: &mut Vec<u8>) {
     };
     let mut length = 0;
     let mut in_run = false;
+    let mut words = text.chunks_exact(8);
+    for word in &mut words {
+        let digits = digits_of(word);
+        // Words without a digit stay as they are.
+        if digits == 0 {
+            if let Some(place) = room.get_mut(length..length + 8) {
+                place.copy_from_slice(word);
+            }
+            length += 8;
+            in_run = false;
+            continue;
+        }
+        if digits == EACH_HIGH && in_run {
+            continue;
+        }
+        length = shorten_bytes(word, room, length, &mut in_run);
+    }
+    length = shorten_bytes(words.remainder(), room, length, &mut in_run);
+    out.truncate(start + length);
+}
+
+/// The highest bit of each byte.
+const EACH_HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The highest bit of each byte of eight that is a digit.
+fn digits_of(word: &[u8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let Some(word) = word.first_chunk::<8>() else {
+        return 0;
+    };
+    let word = u64::from_le_bytes(*word);
+    // Without the highest bit of each byte nothing is carried into the next one: digits are 0x30 to 0x39.
+    let low = word & !EACH_HIGH;
+    let from_zero = low + EACH * (0x80 - 0x30);
+    let behind_nine = low + EACH * (0x80 - 0x3A);
+    from_zero & !behind_nine & !word & EACH_HIGH
+}
+
+/// [`shorten`] byte by byte, to `room` from `length` on; gives the new length.
+#[inline]
+fn shorten_bytes(text: &[u8], room: &mut [u8], mut length: usize, in_run: &mut bool) -> usize {
     for byte in text {
         let digit = byte.is_ascii_digit();
         // No branch: whether the byte stays is only added to the length.
         if let Some(place) = room.get_mut(length) {
             *place = if digit { b'0' } else { *byte };
         }
-        length += usize::from(!(digit && in_run));
-        in_run = digit;
+        length += usize::from(!(digit && *in_run));
+        *in_run = digit;
     }
-    out.truncate(start + length);
+    length
 }
 
 /// The keys are hashes already.
@@ -202,6 +243,27 @@ mod tests {
         assert_eq!(short(b"pid 4711, 10.0.0.12:80"), b"pid 0, 0.0.0.0:0");
         assert_eq!(short(b"12ab34"), b"0ab0");
         assert_eq!(short(b"none"), b"none");
+        assert_eq!(short(b"/0123456789:"), b"/0:");
+        assert_eq!(short(b"1234567890123456 and 12345678"), b"0 and 0");
+        assert_eq!(short(b"\xb0\xb9\x30\xff\x39"), b"\xb0\xb90\xff0");
+    }
+
+    #[test]
+    fn words_of_eight_are_shortened_as_single_bytes_are() {
+        for byte in 0..=255_u8 {
+            for place in 0..24 {
+                let mut text = *b"ab 12 xy1234567890123 z9";
+                text[place] = byte;
+                let mut slow = Vec::new();
+                for (at, byte) in text.iter().enumerate() {
+                    let is_digit = byte.is_ascii_digit();
+                    if !is_digit || at == 0 || !text[at - 1].is_ascii_digit() {
+                        slow.push(if is_digit { b'0' } else { *byte });
+                    }
+                }
+                assert_eq!(short(&text), slow, "{byte:#x} at {place}");
+            }
+        }
     }
 
     #[test]

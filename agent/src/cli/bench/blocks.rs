@@ -114,11 +114,12 @@ impl Blocks {
     }
 
     fn encode_with(&self, known: &mut Known) -> Vec<Vec<u8>> {
+        let mut plans = block::Plans::default();
         let encode = |batch: &Batch| {
             let picked: Vec<u32> = (0..batch.events.len() as u32).collect();
             let seqs: Vec<u64> = (1..).take(picked.len()).collect();
             let mut out = Vec::new();
-            block::encode(batch, &picked, &seqs, known, &mut out);
+            block::encode(batch, &picked, &seqs, known, &mut plans, &mut out);
             out
         };
         self.batches.iter().map(encode).collect()

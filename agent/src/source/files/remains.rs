@@ -32,8 +32,6 @@ pub(super) enum Member {
     Read(Box<Candidate>, Option<usize>),
     /// A copy of the log as it is, which may be emptied next.
     CopiedNow,
-    /// It has another name by now, or none.
-    Moved,
     /// It was read, or is read elsewhere, or cannot be read.
     Other,
 }
@@ -44,7 +42,6 @@ struct Chain {
     members: Vec<(Candidate, Option<usize>)>,
     /// What was looked at for it.
     beside: Vec<Sibling>,
-    has_moved: bool,
 }
 
 /// What was found out about the positions from before.
@@ -54,8 +51,6 @@ pub(super) struct TakenUp {
     pub(super) ends: HashMap<PathBuf, SourceId>,
     /// By the path of the log, what was beside it before it was opened.
     beside: Vec<(PathBuf, Vec<Sibling>)>,
-    /// Names have changed while files were looked for by them.
-    has_moved: bool,
     /// Positions whose files are where they were: they are to be opened with everything else that the walk has found.
     in_place: Vec<usize>,
     /// Positions whose files are nowhere.
@@ -106,7 +101,6 @@ impl Follower {
         logs.sort();
         for (log, entries) in logs {
             let chain = self.chain(&log, &entries, &mut claims, &mut directories);
-            taken.has_moved |= chain.has_moved;
             let mut last = None;
             for (candidate, at) in chain.members {
                 let is_matched = matched.contains_key(&candidate.path);
@@ -170,7 +164,6 @@ impl Follower {
                     continue;
                 }
                 let member = self.member(&log, sibling, &[], &Claims::new());
-                taken.has_moved |= matches!(member, Member::Moved);
                 if let Member::Read(candidate, at) = member {
                     let modified = sibling.rotated.modified;
                     self.copies_read.push((log.clone(), modified));
@@ -187,7 +180,7 @@ impl Follower {
     /// After the files that the walk has found were opened: whether all was where it was found. If not, names have changed
     /// meanwhile, and it is to be looked for once more.
     pub(super) fn is_settled(&self, taken: &TakenUp) -> bool {
-        !taken.has_moved && taken.in_place.iter().all(|at| self.book.get(*at).taken)
+        taken.in_place.iter().all(|at| self.book.get(*at).taken)
     }
 
     /// Tells of the positions that were not found. Whoever held something of these back waits for no more.
@@ -232,21 +225,15 @@ impl Follower {
         };
         let mut elsewhere: Vec<_> = by_path.iter().filter(|(_, at)| !is_here(at)).collect();
         elsewhere.sort();
-        let (mut chain, mut has_moved, mut looked_at) = (Vec::new(), false, siblings.len());
+        let (mut chain, mut looked_at) = (Vec::new(), siblings.len());
         for (_, at) in elsewhere {
-            match self.open_claimed(*at, claims) {
-                Some(file) => chain.push((file, Some(*at))),
-                None => has_moved = true,
-            }
+            chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
         }
         let first = self.first_unread(&siblings, entries, &by_path, &claimed);
         for (place, sibling) in siblings.iter().enumerate().skip(first) {
             let path = sibling.path.as_path();
             if let Some(at) = claimed.get(&sibling.node) {
-                match self.open_claimed(*at, claims) {
-                    Some(file) => chain.push((file, Some(*at))),
-                    None => has_moved = true,
-                }
+                chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
                 continue;
             }
             let plain = path.with_extension("");
@@ -257,7 +244,6 @@ impl Follower {
             match self.member(log, sibling, &chain, claims) {
                 Member::Read(candidate, at) => chain.push((*candidate, at)),
                 Member::CopiedNow => looked_at = looked_at.min(place),
-                Member::Moved => has_moved = true,
                 Member::Other => {}
             }
         }
@@ -265,7 +251,6 @@ impl Follower {
         Chain {
             members: chain,
             beside: siblings,
-            has_moved,
         }
     }
 
@@ -280,14 +265,9 @@ impl Follower {
         if self.by_node.contains_key(&sibling.node) {
             return Member::Other;
         }
+        // What cannot be read is left to whoever may read it.
         let Some(candidate) = Candidate::open_or_packed(&sibling.path) else {
-            // What cannot be read is left to whoever may read it.
-            let now = std::fs::symlink_metadata(&sibling.path);
-            return if now.is_ok_and(|it| node(&it) == sibling.node) {
-                Member::Other
-            } else {
-                Member::Moved
-            };
+            return Member::Other;
         };
         let node = candidate.node();
         if self.by_node.contains_key(&node) || chain.iter().any(|(it, _)| it.node() == node) {

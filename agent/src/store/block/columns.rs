@@ -71,8 +71,10 @@ pub(super) struct Column {
     pub(super) patterns: Vec<u32>,
     /// Where their values go.
     pub(super) stores: Vec<u32>,
-    /// Per event of the group which of those patterns stands there.
+    /// Per event of the group which of those patterns stands there; empty where there is but one.
     pub(super) refs: Vec<u32>,
+    /// Events of the group.
+    events: u32,
     last: u32,
 }
 
@@ -123,7 +125,13 @@ impl Columns {
         }
         let column = &mut self.columns[at];
         column.last = local;
-        column.refs.push(local);
+        if local > 0 && column.refs.is_empty() {
+            column.refs.resize(column.events as usize, 0);
+        }
+        if local > 0 || !column.refs.is_empty() {
+            column.refs.push(local);
+        }
+        column.events += 1;
         let store = column.stores[local as usize];
         if store != NO_STORE {
             let store = &mut self.stores[store as usize];

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::kinds::{self, GroupKey, Kind};
 use super::numbers::Sink;
 use super::parts::Body;
-use super::split::{Plan, segments};
+use super::split::{Plan, Plans, segments};
 use super::wire::{Effort, pack, put};
 use super::{Numbers, Summary, VERSION};
 use crate::flow::{Batch, Labelled, TemplateText};
@@ -25,12 +25,13 @@ struct Group {
 /// A template as this block knows it.
 struct Known {
     number: u32,
-    plan: Plan,
+    plan: Arc<Plan>,
 }
 
 struct Encoder<'a> {
     batch: &'a Batch,
     numbers: &'a mut dyn Numbers,
+    plans: &'a mut Plans,
     templates: Vec<Known>,
     template_of: HashMap<usize, usize, Spread>,
     categories: Vec<Option<u16>>,
@@ -85,11 +86,13 @@ pub(super) fn encode(
     picked: &[u32],
     seqs: &[u64],
     numbers: &mut dyn Numbers,
+    plans: &mut Plans,
     out: &mut Vec<u8>,
 ) -> Summary {
     let mut encoder = Encoder {
         batch,
         numbers,
+        plans,
         templates: Vec::new(),
         template_of: HashMap::default(),
         categories: Vec::new(),
@@ -306,7 +309,7 @@ impl Encoder<'_> {
         *self.template_of.entry(key).or_insert_with(|| {
             self.templates.push(Known {
                 number: self.numbers.template(text),
-                plan: Plan::new(text),
+                plan: self.plans.of(text),
             });
             self.templates.len() - 1
         })

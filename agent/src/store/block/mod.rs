@@ -52,6 +52,7 @@ mod texts;
 mod wire;
 
 pub(super) use kinds::{stage_number, stage_of};
+pub use split::Plans;
 pub use wire::Damaged;
 
 use crate::flow::{Batch, StreamInfo, TemplateText, Verdict};
@@ -165,9 +166,10 @@ pub fn encode(
     picked: &[u32],
     seqs: &[u64],
     numbers: &mut dyn Numbers,
+    plans: &mut Plans,
     out: &mut Vec<u8>,
 ) -> Summary {
-    encode::encode(batch, picked, seqs, numbers, out)
+    encode::encode(batch, picked, seqs, numbers, plans, out)
 }
 
 /// Appends the events of a block to `into`, as events of `stream`, and their sequence numbers to `seqs`.

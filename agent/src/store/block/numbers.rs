@@ -76,7 +76,10 @@ impl Sink {
     }
 
     fn choose(&mut self, values: &[u64]) -> Option<Choice> {
-        let (min, max) = (*values.iter().min()?, *values.iter().max()?);
+        let first = *values.first()?;
+        let least_and_most =
+            |(min, max): (u64, u64), value: &u64| (min.min(*value), max.max(*value));
+        let (min, max) = values.iter().fold((first, first), least_and_most);
         let bits = width(max - min);
         let mut choice = Choice {
             mode: CONSTANT,

@@ -79,14 +79,18 @@ impl Parts {
         let mut copied = 0;
         let mut at = 0;
         while at < text.len() {
-            let class = CLASS[text[at] as usize];
-            if class & STOP == 0 {
-                at += 1;
-                continue;
-            }
-            if class & SPECIAL != 0 {
-                self.pattern.extend_from_slice(&text[copied..at]);
-                self.pattern.extend_from_slice(&[ESCAPE, text[at] ^ FLIP]);
+            // Many pieces are short: a plain loop is as fast as any search.
+            let rest = &text[at..];
+            at += rest
+                .iter()
+                .position(|b| CLASS[*b as usize] & STOP != 0)
+                .unwrap_or(rest.len());
+            let Some(byte) = text.get(at) else {
+                break;
+            };
+            if !byte.is_ascii_digit() {
+                self.copy(&text[copied..at]);
+                self.pattern.extend_from_slice(&[ESCAPE, byte ^ FLIP]);
                 at += 1;
                 copied = at;
                 continue;
@@ -105,11 +109,15 @@ impl Parts {
                 copied = at;
                 continue;
             }
-            self.pattern.extend_from_slice(&text[copied..at]);
+            self.copy(&text[copied..at]);
             let mut value = 0_u64;
             let start = at;
-            while at < text.len() && text[at].is_ascii_digit() && at - start < MAX_DIGITS {
-                value = value * 10 + u64::from(text[at] - b'0');
+            for b in text[at..].iter().take(MAX_DIGITS) {
+                let digit = b.wrapping_sub(b'0');
+                if digit > 9 {
+                    break;
+                }
+                value = value * 10 + u64::from(digit);
                 at += 1;
             }
             match at - start {
@@ -119,13 +127,28 @@ impl Parts {
             self.numbers.push(value);
             copied = at;
         }
-        self.pattern.extend_from_slice(&text[copied..]);
+        self.copy(&text[copied..]);
+    }
+
+    /// Appends text to the pattern. Between two numbers stands a byte or two, for which no copying in blocks is worth it.
+    #[inline]
+    fn copy(&mut self, text: &[u8]) {
+        match text {
+            [] => {}
+            [one] => self.pattern.push(*one),
+            [one, two] => self.pattern.extend_from_slice(&[*one, *two]),
+            longer => self.pattern.extend_from_slice(longer),
+        }
     }
 
     /// A hexadecimal name or UUID that begins at `at`, where a word begins or behind `0x`: pushes what is before it and the value,
     /// gives its length.
     fn hex(&mut self, text: &[u8], at: usize, prefixed: bool) -> Option<usize> {
         let rest = &text[at..];
+        // Most are short numbers between what is no part of a word.
+        if !prefixed && !is_long_hex(rest) {
+            return None;
+        }
         let mut seen = 0;
         let mut len = 0;
         let mut word = false;
@@ -160,6 +183,16 @@ impl Parts {
         pack_hex(&rest[..len], &mut self.wide);
         Some(len)
     }
+}
+
+/// Whether at least so many hexadecimal digits stand here that they may be a name.
+#[inline]
+fn is_long_hex(text: &[u8]) -> bool {
+    text.first_chunk::<MIN_HEX>().is_some_and(|chunk| {
+        chunk
+            .iter()
+            .all(|b| CLASS[*b as usize] & (DIGIT | LOWER_AF | UPPER_AF) != 0)
+    })
 }
 
 fn is_uuid(text: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! Where texts are cut: a message at the words of its template, the text around it at its fields.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,10 +97,38 @@ impl Plan {
     }
 }
 
+/// The plans of the templates met last, so that a block need not make them again.
+#[derive(Debug, Default)]
+pub struct Plans(HashMap<u64, Arc<Plan>>);
+
+/// So many plans are kept; then it begins anew.
+const MAX_PLANS: usize = 2_048;
+
+impl Plans {
+    pub(super) fn of(&mut self, text: &Arc<TemplateText>) -> Arc<Plan> {
+        if let Some(plan) = self.0.get(&text.id.0)
+            && plan.text.text == text.text
+        {
+            return Arc::clone(plan);
+        }
+        if self.0.len() >= MAX_PLANS {
+            self.0.clear();
+        }
+        let plan = Arc::new(Plan::new(text));
+        self.0.insert(text.id.0, Arc::clone(&plan));
+        plan
+    }
+}
+
 /// Cuts the text around a message where a field of JSON (`,"`) or of `key=value` begins. `base` is where `text` begins in the whole;
 /// the ranges, appended, cover it.
 pub(super) fn segments(text: &[u8], base: usize, out: &mut Vec<Range<usize>>) {
     if text.is_empty() {
+        return;
+    }
+    // Most texts are no fields: times and names between blanks.
+    if memchr::memchr2(b'"', b'=', text).is_none() {
+        out.push(base..base + text.len());
         return;
     }
     let most = out.len() + MAX_SEGMENTS - 1;

@@ -11,7 +11,7 @@ use logline::time::Timestamp;
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Damaged, Names, Numbers, decode, decode_labels, encode};
+use super::{Damaged, Names, Numbers, Plans, decode, decode_labels, encode};
 use crate::classify::Stage;
 use crate::flow::{
     Batch, Flow, Labelled, Labels, Opening, Place, Settings, Slice, StreamInfo, TemplateText,
@@ -110,7 +110,14 @@ fn told(batch: &Batch, event: &Labelled) -> impl PartialEq + std::fmt::Debug {
 fn round_trip(batch: &Batch, picked: &[u32], book: &mut Book) -> Vec<u8> {
     let seqs: Vec<u64> = (0..picked.len() as u64).map(|n| 7 + n + n / 5).collect();
     let mut block = vec![0xAA];
-    let summary = encode(batch, picked, &seqs, book, &mut block);
+    let summary = encode(
+        batch,
+        picked,
+        &seqs,
+        book,
+        &mut Plans::default(),
+        &mut block,
+    );
     let block = block.split_off(1);
     let mut back = Batch::new(book.labels());
     let mut back_seqs = vec![1];
