@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Map, Value, json};
 
 use super::files;
-use crate::harness::{Agent, Answer, Peer, Receiver, dir, objects, python, repo, text};
+use crate::harness::{Agent, Answer, Peer, Receiver, ask, dir, objects, python, repo, text};
 
 /// The documented keys by component: `vector sink loki`.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
@@ -260,16 +260,29 @@ fn both_sides_of_a_connection_name_the_same_place() {
             }
         }
     }
-    // What is handed over in files is read where it is written.
+    // What is handed over is sent to where it is received.
     let fluent = yaml(&folder("fluent-bit/handover/fluent-bit.yaml"));
-    let file = &fluent["pipeline"]["outputs"][0];
-    let written = format!(
-        "{}/{}",
-        file["path"].as_str().unwrap(),
-        file["file"].as_str().unwrap()
-    );
+    let out = &fluent["pipeline"]["outputs"][0];
     let read = yaml(&folder("fluent-bit/handover/logsieve.yaml"));
-    assert_eq!(read["sources"]["files"]["include"][0], written);
+    assert_eq!(
+        read["sources"]["forward"]["listen"],
+        format!("{}:{}", out["host"].as_str().unwrap(), out["port"])
+    );
+    let api = "http://127.0.0.1:7333";
+    let vector = yaml(&folder("vector-config/handover/vector.yaml"));
+    assert_eq!(
+        vector["sinks"]["to_logsieve"]["uri"],
+        format!("{api}/ingest")
+    );
+    let collector = yaml(&folder("deploy/otel-collector/collector.yaml"));
+    let out = &collector["exporters"]["otlphttp/logsieve"];
+    assert_eq!(out["logs_endpoint"], format!("{api}/v1/logs"));
+    let back = &collector["receivers"]["otlp/labelled"]["protocols"]["http"];
+    let read = yaml(&folder("deploy/otel-collector/logsieve.yaml"));
+    assert_eq!(
+        read["sinks"]["collector"]["url"],
+        format!("http://{}", back["endpoint"].as_str().unwrap())
+    );
 }
 
 #[test]
@@ -328,7 +341,7 @@ fn vectors_programs_compile() {
     let dir = dir();
     let mut programs = files(&repo().join("vector-config"));
     programs.retain(|path| path.extension().is_some_and(|ending| ending == "vrl"));
-    assert!(programs.len() >= 5, "{programs:?}");
+    assert!(programs.len() >= 4, "{programs:?}");
     for program in &programs {
         run_vrl(&python, program, "", &[]);
     }
@@ -338,8 +351,9 @@ fn vectors_programs_compile() {
         for (name, transform) in components(&whole, "transforms") {
             let mut conditions: Vec<&str> = transform
                 .get("exclude")
-                .and_then(Value::as_str)
                 .into_iter()
+                .chain(transform.get("starts_when"))
+                .filter_map(Value::as_str)
                 .collect();
             let routes = transform
                 .get("route")
@@ -521,57 +535,42 @@ fn what_an_agent_sends_has_one_shape_in_vector_whichever_way_it_came() {
 }
 
 #[test]
-fn what_vector_hands_over_in_files_comes_back_labelled_and_knows_its_pod() {
+fn what_vector_hands_over_comes_back_labelled_and_knows_its_pod() {
     let Some(python) = python() else { return };
     let dir = dir();
     let folder = repo().join("vector-config/handover");
-    let kept = json!({
-        "timestamp": "2026-03-01T10:00:00.500000000Z", "stream": "stderr", "file": "/var/log/pods/x",
-        "message": "ERROR cannot open /data: Permission denied\n\tat com.acme.A.a(A.java:1)",
-        "kubernetes": {"pod_namespace": "shop", "pod_name": "cart-7d9", "pod_uid": "0b9d", "container_name": "web"},
-    });
-    let written = run_vrl(
-        &python,
-        &folder.join("as_runtime.vrl"),
-        "timestamp",
-        &[kept],
+    let own = yaml(&folder.join("logsieve.yaml"));
+    assert_eq!(own["sources"]["http"]["enabled"], true);
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let agent = Agent::start(
+        dir.path(),
+        &format!(
+            "sources: {{http: {{enabled: true}}, docker: {{enabled: off}}, demo: off}}\nsinks:\n  vector: {{type: http, url: \"{}\"}}\n",
+            receiver.url()
+        ),
     );
-    // What the file sink does with its path.
-    let vector = yaml(&folder.join("vector.yaml"));
-    let path = vector["sinks"]["to_logsieve"]["path"].as_str().unwrap();
-    let mut path = path.replace("%Y%m%d-%H", "20260301-10");
-    for (key, value) in written[0]["kubernetes"].as_object().unwrap() {
-        path = path.replace(
-            &format!("{{{{ kubernetes.{key} }}}}"),
-            value.as_str().unwrap(),
-        );
-    }
-    assert!(!path.contains(['{', '%']), "{path}");
-    let include = yaml(&folder.join("logsieve.yaml"))["sources"]["files"]["include"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let root = include.split("pods/").next().unwrap();
-    let file = dir.path().join(path.strip_prefix(root).unwrap());
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(
-        &file,
-        format!("{}\n", written[0]["message"].as_str().unwrap()),
+    // As `kubernetes_logs`, `reduce` and the http sink's JSON leave an event.
+    let sent = json!({
+        "timestamp": "2026-03-01T10:00:00.500000000Z", "stream": "stderr", "source_type": "kubernetes_logs",
+        "file": "/var/log/pods/shop_cart-7d9_0b9d/web/0.log",
+        "message": "ERROR cannot open /data: Permission denied\n\tat com.acme.A.a(A.java:1)",
+        "kubernetes": {
+            "pod_namespace": "shop", "pod_name": "cart-7d9", "pod_uid": "0b9d", "container_name": "web",
+            "container_image": "cart:7", "pod_node_name": "node-1", "pod_ips": ["10.0.0.7"],
+            "pod_labels": {"app": "cart"}, "node_labels": {"zone": "a"}, "namespace_labels": {"team": "shop"},
+        },
+    });
+    let reply = ask(
+        agent.api,
+        "POST",
+        "/ingest",
+        &[],
+        format!("{sent}\n").as_bytes(),
     )
     .unwrap();
-
-    let receiver = Receiver::start(|_, _| Answer::status(200));
-    let agent = agent(
-        dir.path(),
-        &format!("  vector: {{type: http, url: \"{}\"}}\n", receiver.url()),
-    );
+    assert_eq!(reply.status, 200, "{reply:?}");
     let events = bodies(&receiver, 1);
     let shaped = run_vrl(&python, &folder.join("shape.vrl"), "", &events);
-    assert_eq!(
-        shaped.len(),
-        1,
-        "the piece after the line feed belongs to the same event: {shaped:?}"
-    );
     let event = &shaped[0];
     assert_eq!(
         (&event["category"], &event["level"], &event["stream"]),
@@ -581,12 +580,10 @@ fn what_vector_hands_over_in_files_comes_back_labelled_and_knows_its_pod() {
         (&event["namespace"], &event["service"], &event["k8s"]["pod"]),
         (&"shop".into(), &"web".into(), &"cart-7d9".into())
     );
-    assert!(
-        event["line"]
-            .as_str()
-            .unwrap()
-            .ends_with("\n\tat com.acme.A.a(A.java:1)"),
-        "{event}"
+    assert_eq!(
+        event["line"], sent["message"],
+        "nothing is left that has no place"
     );
+    assert_eq!(event["lines"], 2);
     agent.terminate();
 }
