@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test litellm check plugins wasm udf soak fuzz bench accuracy model model-figures train
+.PHONY: help run test litellm check plugins wasm udf soak roundtrip fuzz bench accuracy model model-figures train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,12 @@ udf: ## build the functions for Arroyo as Arroyo does (Arrow takes a few minutes
 
 wasm: ## build the Fluent Bit filter, and with it the pure crate, for wasm32
 	@scripts/wasm-build
+
+roundtrip: ## sender -> release build -> receiver at 20,000 events/s with ten kill -9, by HTTP and by forward; nothing may be lost
+	@scripts/need-rust
+	cargo build --release --package logsieve --locked
+	bench/roundtrip.py --agent "$(TARGET)/release/logsieve" --way http
+	bench/roundtrip.py --agent "$(TARGET)/release/logsieve" --way forward
 
 soak: ## kill -9 the release build 200 times under 20,000 lines/s with rotation; every line must be there once
 	@scripts/need-rust
