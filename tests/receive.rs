@@ -297,3 +297,51 @@ fn what_is_acknowledged_is_in_the_store_whenever_the_agent_dies() {
     let missing: Vec<_> = acked.iter().filter(|n| !kept.contains(n)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn what_one_agent_sends_another_one_reads_as_the_lines_that_they_were() {
+    let (first_dir, second_dir) = (dir(), dir());
+    let port = free_port();
+    let second = Agent::start(second_dir.path(), &sources(port, ""));
+    let pod = first_dir.path().join("pods/shop_cart-7d9_0b9d/web");
+    fs::create_dir_all(&pod).unwrap();
+    let lines = concat!(
+        "2026-03-01T10:00:00.5Z stderr F ERROR cannot open /data: Permission denied\n",
+        "2026-03-01T10:00:01Z stdout F {\"level\":\"warn\",\"msg\":\"slow query\",\"ms\":900}\n",
+    );
+    fs::write(pod.join("0.log"), lines).unwrap();
+    let first = Agent::start(
+        first_dir.path(),
+        &format!(
+            "sources:\n  files: {{include: [\"{}/pods/*/*/*.log\"], start_at: beginning}}\n  docker: {{enabled: off}}\nsinks:\n  stdout: {{format: json}}\n  a: {{type: http, url: \"http://127.0.0.1:{1}/ingest\"}}\n  b: {{type: otlp, url: \"http://127.0.0.1:{1}\"}}\n  c: {{type: forward, url: \"tcp://127.0.0.1:{port}\"}}\n",
+            first_dir.path().display(),
+            second.api,
+        ),
+    );
+    let printed = first.wait_for(2, |_| true);
+    let received = second.wait_for(6, |_| true);
+    for want in &printed {
+        let same: Vec<_> = received
+            .iter()
+            .filter(|event| event["line"] == want["line"])
+            .collect();
+        assert_eq!(same.len(), 3, "{want} among {received:#?}");
+        for event in same {
+            for key in [
+                "timestamp",
+                "level",
+                "stream",
+                "message",
+                "category",
+                "template_id",
+            ] {
+                assert_eq!(event[key], want[key], "{key} of {event}");
+            }
+            for key in ["namespace", "pod", "container"] {
+                assert_eq!(event["k8s"][key], want["k8s"][key], "{key} of {event}");
+            }
+        }
+    }
+    first.terminate();
+    second.terminate();
+}

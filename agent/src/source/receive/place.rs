@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use logline::event::Stream;
 use logline::level::Level;
 use logline::time::{self, TimeContext, Timestamp};
@@ -25,6 +27,25 @@ const LEVELS: [&str; 6] = [
     "loglevel",
     "lvl",
 ];
+/// What another agent has made of a line; it is made anew.
+const MADE: [&str; 13] = [
+    "category",
+    "confidence",
+    "cut_bytes",
+    "event_id",
+    "line_base64",
+    "lines",
+    "logger",
+    "message",
+    "reason",
+    "sampled_count",
+    "stage",
+    "template",
+    "template_id",
+];
+/// What the names of its attributes begin with in OTLP, and those that are not its own.
+const MADE_PREFIX: &str = "logsieve.";
+const MADE_ATTRIBUTES: [&str; 2] = ["log.record.template", "log.record.uid"];
 const STREAMS: [&str; 3] = ["stream", "log.iostream", "source"];
 
 /// A record as it came.
@@ -73,6 +94,10 @@ pub(super) fn place(record: Record, about: &About<'_>) -> Result<Placed, &'stati
         time,
         level,
     } = record;
+    let (text, by) = match own_line(&mut fields) {
+        Some((line, by)) => (Some(line), by),
+        None => (text, String::new()),
+    };
     let names = names::take(&mut fields);
     let stream = stream(&mut fields);
     let told = told_time(&mut fields);
@@ -89,6 +114,7 @@ pub(super) fn place(record: Record, about: &About<'_>) -> Result<Placed, &'stati
             fields.remove("tag");
             own
         }
+        _ if !by.is_empty() => by,
         _ => about.tag.to_owned(),
     };
     let text = line(fields, text)?;
@@ -99,6 +125,38 @@ pub(super) fn place(record: Record, about: &About<'_>) -> Result<Placed, &'stati
         stream,
         level: level.or(stated),
     })
+}
+
+/// The line of an event that another agent has sent, and what that agent has read it from; what it has made of the line goes.
+fn own_line(fields: &mut Map<String, Value>) -> Option<(Vec<u8>, String)> {
+    if fields.contains_key("logsieve.event_id") {
+        fields.retain(|key, _| {
+            !key.starts_with(MADE_PREFIX) && !MADE_ATTRIBUTES.contains(&key.as_str())
+        });
+        return None;
+    }
+    let is_own = ["event_id", "template_id", "line"]
+        .iter()
+        .all(|key| fields.get(*key).is_some_and(Value::is_string));
+    if !is_own {
+        return None;
+    }
+    let Some(Value::String(line)) = fields.remove("line") else {
+        return None;
+    };
+    let exact = fields.get("line_base64").and_then(Value::as_str);
+    let exact = exact.and_then(|exact| BASE64_STANDARD.decode(exact).ok());
+    let by = match fields.remove("source") {
+        Some(Value::String(by)) => by,
+        _ => String::new(),
+    };
+    for key in MADE {
+        fields.remove(key);
+    }
+    if fields.get("timestamp").is_some_and(Value::is_null) {
+        fields.remove("timestamp");
+    }
+    Some((exact.unwrap_or_else(|| line.into_bytes()), by))
 }
 
 fn origin(mut names: Names, tag: String, about: &About<'_>) -> Origin {

@@ -161,3 +161,49 @@ impl Streams<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn streams_without_end_are_told_apart_up_to_a_bound() {
+        let (sender, receiver) = sync_channel(MAX_STREAMS * 3);
+        let crowded = IntCounter::new("crowded", "for the test").unwrap();
+        let mut streams = Streams {
+            sender: &sender,
+            crowded: &crowded,
+            known: HashMap::new(),
+            looked: None,
+        };
+        let origin = |n: usize| Arc::new(Origin::plain(Kind::Forward, format!("tag-{n}")));
+        let begun = Instant::now();
+        for n in 0..MAX_STREAMS {
+            let id = streams.stream(&origin(n), begun).unwrap();
+            assert_eq!(streams.stream(&origin(n), begun), Ok(id));
+        }
+        let other = streams.stream(&origin(MAX_STREAMS), begun).unwrap();
+        assert_eq!(streams.stream(&origin(MAX_STREAMS + 1), begun), Ok(other));
+        assert_eq!(crowded.get(), 2);
+        // One is heard of again, the others fall silent and give their places away.
+        let later = begun + SILENCE;
+        let heard = streams.stream(&origin(7), later).unwrap();
+        let new = streams.stream(&origin(MAX_STREAMS), later).unwrap();
+        assert_ne!(new, other);
+        assert_eq!(streams.stream(&origin(7), later), Ok(heard));
+        drop(streams);
+        drop(sender);
+        let told: Vec<Message> = receiver.iter().collect();
+        let closed = told
+            .iter()
+            .filter(|message| matches!(message, Message::Closed { .. }));
+        assert_eq!(closed.count(), MAX_STREAMS);
+        let names = told.iter().filter_map(|message| match message {
+            Message::Opened { origin, .. } => Some(origin.name.as_str()),
+            _ => None,
+        });
+        assert_eq!(names.filter(|name| *name == OTHER).count(), 1);
+    }
+}
