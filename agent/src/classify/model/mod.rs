@@ -28,8 +28,9 @@ const EMBEDDINGS: [&str; 3] = ["embedding", "sentence_embedding", "pooler_output
 const FEATURES: &str = "features";
 const SCORES: &str = "logits";
 
-/// Texts that go through the model together; like lengths go together, so that little is padded.
-const MICRO_BATCH: usize = 16;
+/// Texts that go through the model together; like lengths go together, so that little is padded. More of them are no faster
+/// on one thread, and take more memory.
+const MICRO_BATCH: usize = 4;
 
 /// What the model says of one text.
 #[derive(Clone, Debug, Default, PartialEq)]
