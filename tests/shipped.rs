@@ -1,6 +1,7 @@
 //! Every configuration, manifest and unit that is shipped, read by what will read it, or held against what its documentation
 //! says.
 
+mod docs;
 mod pipelines;
 
 use std::collections::BTreeSet;
