@@ -277,6 +277,71 @@ fn otlp_is_taken_and_answered_in_its_own_words() {
 }
 
 #[test]
+fn otlp_in_json_says_the_same() {
+    let dir = dir();
+    let agent = Agent::start(dir.path(), &sources(free_port(), ""));
+    let body = json!({"resourceLogs": [{
+        "resource": {"attributes": [
+            {"key": "service.name", "value": {"stringValue": "checkout"}},
+            {"key": "k8s.pod.name", "value": {"stringValue": "checkout-1"}},
+            {"key": "k8s.namespace.name", "value": {"stringValue": "shop"}},
+        ]},
+        "scopeLogs": [{"scope": {"name": "a library"}, "logRecords": [
+            {
+                "timeUnixNano": "1772359200500000000", "severityNumber": 17, "body": {"stringValue": "cannot open /data"},
+                "attributes": [{"key": "log.iostream", "value": {"stringValue": "stderr"}}],
+            },
+            {
+                "observedTimeUnixNano": 1_772_359_201_000_000_000_u64, "severityText": "WARN", "traceId": "5b8efff798038103d269b633813fc60c",
+                "body": {"kvlistValue": {"values": [
+                    {"key": "msg", "value": {"stringValue": "slow"}},
+                    {"key": "ms", "value": {"intValue": "900"}},
+                    {"key": "hosts", "value": {"arrayValue": {"values": [{"stringValue": "a"}, {"boolValue": true}]}}},
+                ]}},
+            },
+            {},
+        ]}],
+    }]});
+    let headers = ["Content-Type: application/json; charset=utf-8"];
+    let reply = ask(
+        agent.api,
+        "POST",
+        "/v1/logs",
+        &headers,
+        body.to_string().as_bytes(),
+    )
+    .unwrap();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(
+        reply.json(),
+        json!({"partialSuccess": {"rejectedLogRecords": "1", "errorMessage": "records that cannot be taken: empty"}})
+    );
+    let events = agent.wait_for(2, |event| event["source"] == "checkout");
+    let said = |message: &str| {
+        let found = events.iter().find(|event| event["message"] == message);
+        found.unwrap_or_else(|| panic!("{message}: {events:#?}"))
+    };
+    let opened = said("cannot open /data");
+    assert_eq!(opened["timestamp"], "2026-03-01T10:00:00.500Z");
+    assert_eq!(
+        (&opened["level"], &opened["stream"]),
+        (&json!("error"), &json!("stderr"))
+    );
+    assert_eq!(opened["k8s"]["pod"], "checkout-1");
+    let slow = said("slow");
+    assert_eq!(
+        (&slow["level"], &slow["timestamp"]),
+        (&json!("warn"), &json!("2026-03-01T10:00:01Z"))
+    );
+    let line: Value = serde_json::from_str(slow["line"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        line,
+        json!({"message": "slow", "ms": 900, "hosts": ["a", true], "trace_id": "5b8efff798038103d269b633813fc60c"})
+    );
+    agent.terminate();
+}
+
+#[test]
 fn what_is_acknowledged_is_in_the_store_whenever_the_agent_dies() {
     let dir = dir();
     let port = free_port();

@@ -57,10 +57,17 @@ fn a_body_that_is_not_what_it_says_is_refused_and_counted() {
             "{body:?}"
         );
     }
-    assert_eq!(
-        post("/v1/logs", &["Content-Type: application/json"], b"{}").status,
-        415
-    );
+    for (status, kind, body) in [
+        (415, "text/plain", &b"{}"[..]),
+        (200, "application/json", b"{}"),
+        (400, "application/json", b"[]"),
+        (400, "application/json", b"{\"resourceLogs\":"),
+        (413, "application/json", &[b' '; 20_000]),
+    ] {
+        let kind = format!("Content-Type: {kind}");
+        let reply = post("/v1/logs", &[&kind], body);
+        assert_eq!(reply.status, status, "{kind}: {reply:?}");
+    }
     // Some of it is sound: that is taken, and the rest is counted.
     let reply = post(
         "/ingest",

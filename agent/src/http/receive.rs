@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
@@ -29,8 +30,48 @@ pub(super) struct Ingested {
     rejected: std::collections::BTreeMap<&'static str, u64>,
 }
 
-/// How a body is read: [`Intake::json`] or [`Intake::otlp`].
-type Read = fn(&Intake, &[u8], Encoding, Share, Tell) -> Result<Summary, Refused>;
+/// How a body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Records in JSON.
+    Json,
+    /// OTLP in protobuf.
+    Otlp,
+    /// OTLP in JSON.
+    OtlpJson,
+}
+
+impl Way {
+    fn receiver(self) -> &'static str {
+        match self {
+            Self::Json => "http",
+            Self::Otlp | Self::OtlpJson => "otlp",
+        }
+    }
+
+    fn limit(self, intake: &Intake) -> usize {
+        match self {
+            Self::Json | Self::Otlp => intake.max_bytes(),
+            Self::OtlpJson => intake.max_document(),
+        }
+    }
+
+    fn read(
+        self,
+        intake: &Intake,
+        body: &[u8],
+        encoding: Encoding,
+        share: Share,
+        tell: Tell,
+    ) -> Result<Summary, Refused> {
+        match self {
+            Self::Json => intake.json(body, encoding, share, tell),
+            Self::Otlp => intake.otlp(body, encoding, share, tell),
+            Self::OtlpJson => intake.otlp_json(body, encoding, share, tell),
+        }
+    }
+}
+
 type Tell = Box<dyn FnOnce(bool) + Send>;
 
 /// Takes events of another pipeline, as JSON: an object a line, or an array of objects; gzip and zstd are understood.
@@ -45,21 +86,13 @@ type Tell = Box<dyn FnOnce(bool) + Send>;
     responses((status = 200, body = Ingested))
 )]
 pub(super) async fn ingest(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    let read: Read = |intake, body, encoding, share, tell| intake.json(body, encoding, share, tell);
-    match take(&api, request, "http", read).await {
-        Ok(summary) if summary.taken == 0 && summary.rejected() > 0 => {
-            let reasons: Vec<&str> = summary.rejected.keys().copied().collect();
-            Err(Problem::bad(
-                "no_record",
-                format!(
-                    "none of the {} records can be taken: {}",
-                    summary.rejected(),
-                    reasons.join(", ")
-                ),
-                "send JSON objects with a text in `message` or `log`, one a line or in an array",
-            )
-            .into_response())
-        }
+    match take(&api, request, Way::Json).await {
+        Ok(summary) if summary.taken == 0 && summary.rejected() > 0 => Err(Problem::bad(
+            "no_record",
+            reasons(&summary),
+            "send JSON objects with a text in `message` or `log`, one a line or in an array",
+        )
+        .into_response()),
         Ok(summary) => Ok(Json(Ingested {
             accepted: summary.taken,
             rejected: summary.rejected,
@@ -69,10 +102,10 @@ pub(super) async fn ingest(State(api): State<Api>, request: Request) -> Result<R
     }
 }
 
-/// Takes events of another pipeline by OTLP: an `ExportLogsServiceRequest` in protobuf; gzip and zstd are understood.
+/// Takes events of another pipeline by OTLP: an `ExportLogsServiceRequest` in protobuf or JSON; gzip and zstd are understood.
 ///
 /// Answered with an `ExportLogsServiceResponse` once the events are stored, where a partial success counts the records that cannot
-/// be taken.
+/// be taken. A body in JSON may be a quarter as long as one in protobuf.
 #[utoipa::path(
     post,
     path = "/v1/logs",
@@ -80,49 +113,60 @@ pub(super) async fn ingest(State(api): State<Api>, request: Request) -> Result<R
     request_body(content = Vec<u8>, content_type = "application/x-protobuf"),
     responses(
         (status = 200, description = "An ExportLogsServiceResponse", body = Vec<u8>, content_type = "application/x-protobuf"),
-        (status = 415, description = "The body is not said to be protobuf", body = ErrorBody),
+        (status = 415, description = "The body is said to be neither protobuf nor JSON", body = ErrorBody),
     )
 )]
 pub(super) async fn otlp(State(api): State<Api>, request: Request) -> Response {
-    let read: Read = |intake, body, encoding, share, tell| intake.otlp(body, encoding, share, tell);
-    let taken = if is_protobuf(request.headers()) {
-        take(&api, request, "otlp", read).await
-    } else {
-        Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_protobuf",
-            "the body is not said to be protobuf",
-            "send the header Content-Type: application/x-protobuf",
-        ))
-    };
-    match taken {
-        Ok(summary) => {
-            let reasons: Vec<&str> = summary.rejected.keys().copied().collect();
-            let rejected = summary.rejected();
-            let response = Taken {
-                partial_success: (rejected > 0).then(|| PartialSuccess {
-                    rejected_log_records: i64::try_from(rejected).unwrap_or(i64::MAX),
-                    error_message: format!("records that cannot be taken: {}", reasons.join(", ")),
-                }),
-            };
-            protobuf(StatusCode::OK, response.encode_to_vec())
-        }
-        Err(problem) => {
-            // The specification wants a google.rpc.Status; its code may be left open.
-            let status = Status {
-                code: 0,
-                message: format!("{}; {}", problem.message, problem.hint),
-            };
-            let headers = retryable(problem);
-            let mut response = protobuf(headers.status(), status.encode_to_vec());
-            if let Some(again) = headers.headers().get(header::RETRY_AFTER) {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, again.clone());
+    match kind(request.headers()) {
+        Some(Way::Otlp) => match take(&api, request, Way::Otlp).await {
+            Ok(summary) => {
+                let partial_success = (summary.rejected() > 0).then(|| PartialSuccess {
+                    rejected_log_records: i64::try_from(summary.rejected()).unwrap_or(i64::MAX),
+                    error_message: reasons(&summary),
+                });
+                protobuf(StatusCode::OK, Taken { partial_success }.encode_to_vec())
             }
-            response
-        }
+            Err(problem) => {
+                // The specification wants a google.rpc.Status; its code may be left open.
+                let status = Status {
+                    code: 0,
+                    message: format!("{}; {}", problem.message, problem.hint),
+                };
+                let plain = retryable(problem);
+                let mut response = protobuf(plain.status(), status.encode_to_vec());
+                if let Some(again) = plain.headers().get(header::RETRY_AFTER) {
+                    response
+                        .headers_mut()
+                        .insert(header::RETRY_AFTER, again.clone());
+                }
+                response
+            }
+        },
+        Some(way) => match take(&api, request, way).await {
+            Ok(summary) if summary.rejected() > 0 => Json(json!({
+                "partialSuccess": {
+                    "rejectedLogRecords": summary.rejected().to_string(),
+                    "errorMessage": reasons(&summary),
+                }
+            }))
+            .into_response(),
+            Ok(_) => Json(json!({})).into_response(),
+            Err(problem) => retryable(problem),
+        },
+        None => Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_otlp",
+            "the body is said to be neither protobuf nor JSON",
+            "send the header Content-Type: application/x-protobuf, or application/json",
+        )
+        .into_response(),
     }
+}
+
+/// Why records were not taken.
+fn reasons(summary: &Summary) -> String {
+    let reasons: Vec<&str> = summary.rejected.keys().copied().collect();
+    format!("records that cannot be taken: {}", reasons.join(", "))
 }
 
 fn protobuf(status: StatusCode, body: Vec<u8>) -> Response {
@@ -130,13 +174,15 @@ fn protobuf(status: StatusCode, body: Vec<u8>) -> Response {
     (status, headers, body).into_response()
 }
 
-fn is_protobuf(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    ["application/x-protobuf", "application/protobuf"]
-        .iter()
-        .any(|known| kind.eq_ignore_ascii_case(known))
+/// In which encoding an OTLP request is said to come.
+fn kind(headers: &HeaderMap) -> Option<Way> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next()?.trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/x-protobuf" | "application/protobuf" => Some(Way::Otlp),
+        "application/json" => Some(Way::OtlpJson),
+        _ => None,
+    }
 }
 
 /// The answer to a request that is to come again says when.
@@ -148,12 +194,7 @@ fn retryable(problem: Problem) -> Response {
     response
 }
 
-async fn take(
-    api: &Api,
-    request: Request,
-    receiver: &'static str,
-    read: Read,
-) -> Result<Summary, Problem> {
+async fn take(api: &Api, request: Request, way: Way) -> Result<Summary, Problem> {
     let Some(intake) = api.inner.parts.intake.clone() else {
         return Err(Problem::unavailable(
             "receiver_off",
@@ -161,9 +202,9 @@ async fn take(
             "set sources.http.enabled",
         ));
     };
-    let taken = within(api, request, &intake, read).await;
+    let taken = within(api, request, &intake, way).await;
     if let Err((why, _)) = &taken {
-        intake.count_refused(receiver, why);
+        intake.count_refused(way.receiver(), why);
     }
     taken.map_err(|(_, problem)| problem)
 }
@@ -175,10 +216,10 @@ async fn within(
     api: &Api,
     request: Request,
     intake: &Intake,
-    read: Read,
+    way: Way,
 ) -> Result<Summary, Refusal> {
     let refuse = |why: Refused| {
-        let problem = problem(&why, intake.max_bytes());
+        let problem = problem(&why, way.limit(intake));
         (why, problem)
     };
     intake.check().map_err(refuse)?;
@@ -186,7 +227,7 @@ async fn within(
         let unknown = Refused::Malformed("a compression that is not known");
         (unknown, problem)
     })?;
-    let limit = intake.max_bytes();
+    let limit = way.limit(intake);
     let length = announced(request.headers()).map_or(limit, |length| {
         usize::try_from(length).unwrap_or(usize::MAX)
     });
@@ -207,7 +248,7 @@ async fn within(
     });
     let worker = intake.clone();
     let summary = api
-        .receive(move || read(&worker, &body, encoding, share, tell))
+        .receive(move || way.read(&worker, &body, encoding, share, tell))
         .await
         .map_err(|problem| (Refused::Busy, problem))?
         .map_err(refuse)?;

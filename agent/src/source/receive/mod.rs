@@ -12,7 +12,7 @@
 //! | [`streams`](mod@streams) | the thread that knows the streams and sends to the flow |
 //! | [`place`] | what a record says of its origin, its time, its level; what is left is the line |
 //! | [`inflate`] | gzip and zstd, within bounds |
-//! | [`json`], [`otlp`], [`forward`] | the three ways in |
+//! | [`json`], [`otlp`], [`otlp_json`], [`forward`] | the ways in |
 
 mod budget;
 pub mod forward;
@@ -20,6 +20,7 @@ mod inflate;
 mod json;
 mod names;
 mod otlp;
+mod otlp_json;
 mod place;
 mod pour;
 mod streams;
@@ -46,6 +47,8 @@ const PARCELS: usize = 4;
 const LOOK: Duration = Duration::from_millis(2);
 /// So long a portion waits for room before its sender is asked to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A JSON document that is read as a whole takes so many times more memory than one that is walked.
+const DOCUMENT: usize = 4;
 /// A record may be so long; a line is cut long before.
 const MAX_RECORD: usize = 1 << 20;
 
@@ -167,6 +170,12 @@ impl Intake {
         self.inner.options.max_bytes
     }
 
+    /// A JSON document that is read as a whole may be so long.
+    #[must_use]
+    pub fn max_document(&self) -> usize {
+        self.max_bytes() / DOCUMENT
+    }
+
     /// Whether something that comes now could be taken.
     ///
     /// # Errors
@@ -200,7 +209,8 @@ impl Intake {
         share: Share,
         tell: impl FnOnce(bool) + Send + 'static,
     ) -> Result<Summary, Refused> {
-        self.take(Kind::Http, body, encoding, share, tell, json::read)
+        let limit = self.max_bytes();
+        self.take(Kind::Http, body, (encoding, limit), share, tell, json::read)
     }
 
     /// Takes an `ExportLogsServiceRequest` in protobuf. `tell` is called once, with whether the events are kept.
@@ -214,14 +224,37 @@ impl Intake {
         share: Share,
         tell: impl FnOnce(bool) + Send + 'static,
     ) -> Result<Summary, Refused> {
-        self.take(Kind::Otlp, body, encoding, share, tell, otlp::read)
+        let limit = self.max_bytes();
+        self.take(Kind::Otlp, body, (encoding, limit), share, tell, otlp::read)
+    }
+
+    /// The same in JSON, of which [`max_document`](Self::max_document) bytes are taken.
+    ///
+    /// # Errors
+    /// As for [`json`](Self::json).
+    pub fn otlp_json(
+        &self,
+        body: &[u8],
+        encoding: Encoding,
+        share: Share,
+        tell: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<Summary, Refused> {
+        let limit = self.max_document();
+        self.take(
+            Kind::Otlp,
+            body,
+            (encoding, limit),
+            share,
+            tell,
+            otlp_json::read,
+        )
     }
 
     fn take(
         &self,
         kind: Kind,
         body: &[u8],
-        encoding: Encoding,
+        (encoding, limit): (Encoding, usize),
         mut share: Share,
         tell: impl FnOnce(bool) + Send + 'static,
         read: fn(&[u8], &mut pour::Pour<'_>) -> Result<(), Refused>,
@@ -232,7 +265,7 @@ impl Intake {
             .bytes
             .with_label_values(&[receiver])
             .inc_by(body.len() as u64);
-        let inflated = inflate::whole(body, encoding, self.max_bytes())?;
+        let inflated = inflate::whole(body, encoding, limit)?;
         if !share.grow(inflated.len().saturating_sub(body.len())) {
             return Err(Refused::Busy);
         }

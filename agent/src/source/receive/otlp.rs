@@ -12,7 +12,7 @@ use crate::wire::otlp::{Any, AnyValue, KeyValue, LogRecord, Malformed, Resource,
 
 /// Attributes of a resource that tell who has printed its records. The others tell of the process and are the same in all of them;
 /// they have no place.
-const OF_RESOURCE: [&str; 10] = [
+pub(super) const OF_RESOURCE: [&str; 10] = [
     "container.id",
     "container.image.name",
     "container.name",
@@ -94,15 +94,26 @@ fn resource(logs: &[u8]) -> Map<String, Value> {
     common
 }
 
-fn take(record: &[u8], mut fields: Map<String, Value>, pour: &mut Pour<'_>) -> Result<(), Refused> {
+fn take(record: &[u8], fields: Map<String, Value>, pour: &mut Pour<'_>) -> Result<(), Refused> {
     if record.len() > MAX_RECORD {
         pour.reject("too_large");
         return Ok(());
     }
-    let Ok(record) = LogRecord::decode(record) else {
-        pour.reject("malformed");
-        return Ok(());
-    };
+    match LogRecord::decode(record) {
+        Ok(record) => push(record, fields, pour),
+        Err(_) => {
+            pour.reject("malformed");
+            Ok(())
+        }
+    }
+}
+
+/// Takes a record with the fields of its resource.
+pub(super) fn push(
+    record: LogRecord,
+    mut fields: Map<String, Value>,
+    pour: &mut Pour<'_>,
+) -> Result<(), Refused> {
     for pair in record.attributes {
         fields.insert(pair.key, value(pair.value));
     }
@@ -139,7 +150,7 @@ fn take(record: &[u8], mut fields: Map<String, Value>, pour: &mut Pour<'_>) -> R
     pour.push(record, "")
 }
 
-fn value(value: Option<AnyValue>) -> Value {
+pub(super) fn value(value: Option<AnyValue>) -> Value {
     value
         .and_then(|value| value.value)
         .map_or(Value::Null, plain)
