@@ -1,6 +1,6 @@
 //! What is looked for in every text: the few letters that every secret has in it or before it.
 
-use super::{Detector, key::Stem};
+use super::{Detector, command::Command, key::Stem};
 
 /// What an anchor calls for.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ pub(super) enum Anchor {
     DiscordHook,
     /// `/bot`
     TelegramBot,
+    /// A command that takes a password as an argument.
+    Command(Command),
 }
 
 const KEYS: &[Detector] = &[
@@ -176,4 +178,32 @@ pub(super) static ANCHORS: &[Letters] = &[
         &[Detector::VendorToken],
     ),
     letters("/bot", Anchor::TelegramBot, &[Detector::VendorToken]),
+    letters(
+        "mysql",
+        Anchor::Command(Command::Mysql),
+        &[Detector::Password],
+    ),
+    deep(
+        "curl ",
+        1,
+        Anchor::Command(Command::Curl),
+        &[Detector::Password],
+    ),
+    deep(
+        "curl\"",
+        1,
+        Anchor::Command(Command::Curl),
+        &[Detector::Password],
+    ),
+    letters(
+        "sshpass",
+        Anchor::Command(Command::Sshpass),
+        &[Detector::Password],
+    ),
+    deep(
+        "redis-cli",
+        4,
+        Anchor::Command(Command::RedisCli),
+        &[Detector::Password],
+    ),
 ];

@@ -7,7 +7,8 @@
 //!
 //! One pass looks for anchors, the few letters that every secret has in it or before it ([`anchor`], [`scan`]). Where one is found, the module
 //! for it looks closer: [`key`] and [`site`] read a key and what binds a value to it, [`keyed`] and [`words`] judge whether the value
-//! is a secret or a sentence about one, [`token`] knows tokens by their prefix, [`header`], [`url`], [`pem`] what their names say.
+//! is a secret or a sentence about one, [`token`] knows tokens by their prefix, [`header`], [`url`], [`pem`] what their names say, [`command`] the
+//! arguments of commands.
 //! A second pass looks for [`card`] numbers at every seventh byte.
 //!
 //! Time is linear in the text: whatever is looked at around an anchor without a finding is bounded, and a finding is never looked at
@@ -16,6 +17,7 @@
 
 mod anchor;
 mod card;
+mod command;
 mod counts;
 mod detector;
 mod email;
@@ -232,6 +234,7 @@ impl Redactor {
                 Anchor::SlackHook => token::slack_hook(text, end, found),
                 Anchor::DiscordHook => token::discord_hook(text, end, found),
                 Anchor::TelegramBot => token::telegram_bot(text, end, found),
+                Anchor::Command(it) => command::find(text, start, end, it, found),
             };
             from = last.map_or(start + 1, |last| last.max(start + 1));
         }
