@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::candidate::Candidate;
 use super::follow::Follower;
@@ -74,9 +75,12 @@ impl Follower {
             .find(|copy| {
                 // What was there before began as this one did, perhaps, but is no copy of it.
                 let is_new = copy.metadata.modified().is_ok_and(|modified| {
-                    let mut read = self.copies_read.iter();
-                    modified + CLOCK_STEP >= life.since
-                        && !read.any(|(log, at)| *log == life.path && *at == modified)
+                    let is_of = |known: &[(PathBuf, SystemTime)]| {
+                        let mut known = known.iter();
+                        known.any(|(log, at)| *log == life.path && *at == modified)
+                    };
+                    !is_of(&self.copies_read)
+                        && (modified + CLOCK_STEP >= life.since || is_of(&self.copies_left))
                 });
                 is_new
                     && !copy.ends_at(position.offset)

@@ -56,6 +56,8 @@ pub(super) struct Follower {
     /// What came to lie beside a log during the start, by the log and the time of its last write: it is read by itself, also
     /// where the log was opened before it was copied and emptied.
     pub(super) copies_read: Vec<(PathBuf, SystemTime)>,
+    /// What was a copy of a log as the start found it, told in the same way: it is read where the log is emptied before that.
+    pub(super) copies_left: Vec<(PathBuf, SystemTime)>,
     /// The patterns are to be walked again soon.
     pub(super) names_changed: bool,
     walk_took: Duration,
@@ -101,6 +103,7 @@ impl Follower {
             left_out: HashMap::new(),
             asked: Asked::default(),
             copies_read: Vec::new(),
+            copies_left: Vec::new(),
             names_changed: true,
             walk_took: Duration::ZERO,
             walked_at: Instant::now(),

@@ -200,6 +200,8 @@ impl Life {
         self.identity.device = resume.file.device;
         self.identity.inode = resume.file.inode;
         self.resumed = Some(resume.file);
+        // Its copies may be older than this run.
+        self.since = resume.at.unwrap_or(self.since).min(self.since);
         self.announce = !resume.finished;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::candidate::Candidate;
 use super::claims::{Claims, Standing};
@@ -42,6 +42,8 @@ struct Chain {
     members: Vec<(Candidate, Option<usize>)>,
     /// What was looked at for it.
     beside: Vec<Sibling>,
+    /// The times of the last writes of copies that are left to the log.
+    left: Vec<SystemTime>,
 }
 
 /// What was found out about the positions from before.
@@ -101,6 +103,8 @@ impl Follower {
         logs.sort();
         for (log, entries) in logs {
             let chain = self.chain(&log, &entries, &mut claims, &mut directories);
+            let left = chain.left.into_iter().map(|at| (log.clone(), at));
+            self.copies_left.extend(left);
             let mut last = None;
             for (candidate, at) in chain.members {
                 let is_matched = matched.contains_key(&candidate.path);
@@ -164,6 +168,10 @@ impl Follower {
                     continue;
                 }
                 let member = self.member(&log, sibling, &[], &Claims::new());
+                if matches!(member, Member::CopiedNow) {
+                    let modified = sibling.rotated.modified;
+                    self.copies_left.push((log.clone(), modified));
+                }
                 if let Member::Read(candidate, at) = member {
                     let modified = sibling.rotated.modified;
                     self.copies_read.push((log.clone(), modified));
@@ -225,7 +233,7 @@ impl Follower {
         };
         let mut elsewhere: Vec<_> = by_path.iter().filter(|(_, at)| !is_here(at)).collect();
         elsewhere.sort();
-        let (mut chain, mut looked_at) = (Vec::new(), siblings.len());
+        let (mut chain, mut left, mut looked_at) = (Vec::new(), Vec::new(), siblings.len());
         for (_, at) in elsewhere {
             chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
         }
@@ -243,7 +251,10 @@ impl Follower {
             }
             match self.member(log, sibling, &chain, claims) {
                 Member::Read(candidate, at) => chain.push((*candidate, at)),
-                Member::CopiedNow => looked_at = looked_at.min(place),
+                Member::CopiedNow => {
+                    looked_at = looked_at.min(place);
+                    left.push(sibling.rotated.modified);
+                }
                 Member::Other => {}
             }
         }
@@ -251,6 +262,7 @@ impl Follower {
         Chain {
             members: chain,
             beside: siblings,
+            left,
         }
     }
 

@@ -200,8 +200,14 @@ fn a_copy_whose_original_is_emptied_during_a_start_is_not_read_again() {
                 append(&log, &first);
                 let resume = read_to(&log, first.len());
                 append(&log, "second\n");
-                fs::copy(&log, dir.join("0.log.20260102-000001")).unwrap();
-                vec![resume]
+                let copy = dir.join("0.log.20260102-000001");
+                fs::copy(&log, &copy).unwrap();
+                // Long before the start, but after the position was kept.
+                let hour = Duration::from_secs(3600);
+                let copy = fs::File::options().append(true).open(copy).unwrap();
+                copy.set_modified(SystemTime::now() - hour).unwrap();
+                let at = Some(SystemTime::now() - 2 * hour);
+                vec![Resume { at, ..resume }]
             },
             |dir| {
                 fs::write(dir.join("0.log"), "third\n").unwrap();
@@ -248,8 +254,14 @@ fn a_copy_that_is_left_to_the_log_is_read_when_the_log_is_emptied_before_its_ope
                 let resume = read_to(&log, first.len());
                 fs::rename(&log, dir.join("0.log.20260102-000001")).unwrap();
                 append(&log, "second\n");
-                fs::copy(&log, dir.join("0.log.20260102-000002")).unwrap();
-                vec![resume]
+                let copy = dir.join("0.log.20260102-000002");
+                fs::copy(&log, &copy).unwrap();
+                // Long before the start: what a log's life is longer than says nothing.
+                let hour = Duration::from_secs(3600);
+                let copy = fs::File::options().append(true).open(copy).unwrap();
+                copy.set_modified(SystemTime::now() - hour).unwrap();
+                let at = Some(SystemTime::now() - 2 * hour);
+                vec![Resume { at, ..resume }]
             },
             |dir| {
                 fs::write(dir.join("0.log"), "third\n").unwrap();
