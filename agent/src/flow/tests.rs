@@ -7,15 +7,7 @@ use super::{Batch, Cursor, Flow, Opening, Place, Settings, StreamInfo};
 use crate::sink::encode::{Encode, Json, Outgoing};
 use crate::source::{Closed, Kind, Origin, SourceId, files};
 
-const PACK: &str = "version: 1
-name: test
-taxonomy:
-  version: 1
-  categories: [{id: crash, means: died}, {id: network, means: wires}]
-rules:
-  - {id: crash.panic, category: crash, level: fatal, any: ['panic: '], match: ['panic: x']}
-  - {id: network.refused, category: network, any: ['connection refused'], match: ['connection refused']}
-";
+const PACK: &str = include_str!("two_rules.yaml");
 
 fn rules(pack: &str) -> Arc<RuleSet> {
     let pack = Pack::parse(pack.as_bytes()).expect("a sound pack");

@@ -1,15 +1,14 @@
 //! The store's blocks in the benchmark: how small, and how fast.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use logline::decode::Wrapper;
 use logline::rules::RuleSet;
 
 use super::CHUNK;
-use crate::flow::{Batch, Flow, Labels, Opening, Place, Settings, StreamInfo, TemplateText};
+use crate::flow::{Batch, Flow, Labels, Opening, Place, Settings, StreamInfo};
 use crate::source::{Closed, Kind, Origin, SourceId};
-use crate::store::block::{self, Damaged, Names, Numbers};
+use crate::store::block::{self, Damaged, Listed};
 
 /// What zstd makes of the text is measured at this level over pieces of this size.
 const ZSTD_LEVEL: i32 = 3;
@@ -20,48 +19,8 @@ pub(super) struct Blocks {
     stream: Arc<StreamInfo>,
     batches: Vec<Batch>,
     texts: usize,
-    known: Known,
+    known: Listed,
     encoded: Vec<Vec<u8>>,
-}
-
-/// Numbers in the order in which the texts come, as the store gives them.
-#[derive(Clone, Default)]
-struct Known {
-    numbers: HashMap<u64, u32>,
-    templates: Vec<Arc<TemplateText>>,
-    categories: Vec<String>,
-    rules: Vec<String>,
-}
-
-impl Numbers for Known {
-    fn template(&mut self, text: &Arc<TemplateText>) -> u32 {
-        *self.numbers.entry(text.id.0).or_insert_with(|| {
-            self.templates.push(Arc::clone(text));
-            self.templates.len() as u32 - 1
-        })
-    }
-
-    fn category(&mut self, name: &str) -> u16 {
-        number(&mut self.categories, name) as u16
-    }
-
-    fn rule(&mut self, name: &str) -> u32 {
-        number(&mut self.rules, name) as u32
-    }
-}
-
-fn number(names: &mut Vec<String>, name: &str) -> usize {
-    let known = names.iter().position(|known| known == name);
-    known.unwrap_or_else(|| {
-        names.push(name.to_owned());
-        names.len() - 1
-    })
-}
-
-impl Names for Known {
-    fn template(&self, number: u32) -> Option<Arc<TemplateText>> {
-        self.templates.get(number as usize).cloned()
-    }
 }
 
 impl Blocks {
@@ -99,10 +58,10 @@ impl Blocks {
             stream,
             batches,
             texts,
-            known: Known::default(),
+            known: Listed::default(),
             encoded: Vec::new(),
         };
-        let mut known = Known::default();
+        let mut known = Listed::default();
         blocks.encoded = blocks.encode_with(&mut known);
         blocks.known = known;
         blocks
@@ -113,7 +72,7 @@ impl Blocks {
         self.texts
     }
 
-    fn encode_with(&self, known: &mut Known) -> Vec<Vec<u8>> {
+    fn encode_with(&self, known: &mut Listed) -> Vec<Vec<u8>> {
         let mut plans = block::Plans::default();
         let encode = |batch: &Batch| {
             let picked: Vec<u32> = (0..batch.events.len() as u32).collect();

@@ -17,15 +17,7 @@ use crate::source::{K8s, Kind, Origin, SourceId};
 use crate::store::{self, Options, SinkRecord, Store};
 use crate::telemetry::{Health, Metrics};
 
-const PACK: &str = "version: 1
-name: test
-taxonomy:
-  version: 1
-  categories: [{id: crash, means: died}, {id: network, means: wires}]
-rules:
-  - {id: crash.panic, category: crash, level: fatal, any: ['panic: '], match: ['panic: x']}
-  - {id: network.refused, category: network, any: ['connection refused'], match: ['connection refused']}
-";
+const PACK: &str = include_str!("../../flow/two_rules.yaml");
 
 /// Everything that stands before a sink, and the sinks.
 pub(super) struct Rig {

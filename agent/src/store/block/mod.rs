@@ -41,6 +41,7 @@ mod columns;
 mod decode;
 mod encode;
 mod kinds;
+mod listed;
 mod numbers;
 mod opened;
 mod parts;
@@ -52,6 +53,7 @@ mod texts;
 mod wire;
 
 pub(super) use kinds::{stage_number, stage_of};
+pub use listed::Listed;
 pub use split::Plans;
 pub use wire::Damaged;
 

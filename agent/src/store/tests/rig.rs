@@ -17,15 +17,7 @@ use crate::telemetry::{Health, Metrics};
 /// Long enough for anything that does come.
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-const PACK: &str = "version: 1
-name: test
-taxonomy:
-  version: 1
-  categories: [{id: crash, means: died}, {id: network, means: wires}]
-rules:
-  - {id: crash.panic, category: crash, level: fatal, any: ['panic: '], match: ['panic: x']}
-  - {id: network.refused, category: network, any: ['connection refused'], match: ['connection refused']}
-";
+const PACK: &str = include_str!("../../flow/two_rules.yaml");
 
 /// A flow with a few files, which makes batches of the lines that it is given.
 pub(super) struct Lines {
