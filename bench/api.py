@@ -20,9 +20,9 @@ LINES = [
 ]
 
 
-def request(port, token, body):
+def request(port, token, body, path='/api/classify'):
     body = json.dumps(body).encode()
-    head = f'POST /api/classify HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n'
+    head = f'POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n'
     if token:
         head += f'Authorization: Bearer {token}\r\n'
     return head.encode() + b'\r\n' + body

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
@@ -194,6 +195,130 @@ fn a_file_is_ingested_once_and_goes_on_where_it_has_grown() {
     );
     let answer = ask(dir.path(), "which orders were accepted?", &["-k", "1"]);
     assert_eq!(answer["references"][0]["count"], 1_201, "{answer:#}");
+}
+
+/// A program that starts twice, and another one beside it.
+#[test]
+fn the_last_start_bounds_a_question_and_others_are_heard_at_that_time() {
+    let dir = dir();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let put = |name: &str, text: &str| {
+        let file = dir.path().join(name);
+        fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        logsieve(["ingest", "--data-dir", data, "--model", "none", file], b"").expect(0);
+    };
+    let mut depot = String::new();
+    for (hour, times) in [(8, 4), (11, 2)] {
+        depot.push_str(&format!(
+            "2026-03-12T{hour:02}:00:00Z INFO depot starting, version 7\n2026-03-12T{hour:02}:00:02Z INFO depot listening on 0.0.0.0:8080\n"
+        ));
+        for n in 0..times {
+            depot.push_str(&format!(
+                "2026-03-12T{hour:02}:30:{n:02}Z ERROR shelf {n} cannot be reached by the crane\n"
+            ));
+        }
+    }
+    put("depot.log", &depot);
+    put(
+        "crane.log",
+        "2026-03-12T08:29:58Z WARN brake hot\n2026-03-12T11:29:58Z WARN power of the crane is gone\n2026-03-12T11:40:00Z INFO crane parked\n",
+    );
+    for question in [
+        "Which shelves could not be reached since the last restart?",
+        "Which shelves could not be reached since depot.log was restarted?",
+    ] {
+        let answer = ask(dir.path(), question, &["-k", "1", "--around", "3"]);
+        let best = &answer["references"][0];
+        assert_eq!(best["count"], 2, "{answer:#}");
+        assert_eq!(answer["looked_at"]["from"], "2026-03-12T11:00:00Z");
+        let assumed = answer["looked_at"]["assumed"][0].as_str().unwrap();
+        assert!(assumed.contains("the last start"), "{assumed}");
+        let elsewhere = best["elsewhere"].as_array().unwrap();
+        assert_eq!(elsewhere.len(), 1, "{answer:#}");
+        assert_eq!(elsewhere[0]["source"], "crane.log");
+        assert!(
+            elsewhere[0]["text"]
+                .as_str()
+                .unwrap()
+                .ends_with("power of the crane is gone")
+        );
+        assert_eq!(best["before"].as_array().unwrap().len(), 3, "{answer:#}");
+    }
+    let told = logsieve(
+        [
+            "ask",
+            "--data-dir",
+            data,
+            "--model",
+            "none",
+            "--around",
+            "3",
+            "--color",
+            "never",
+            "shelves not reached since the last restart",
+        ],
+        b"",
+    )
+    .expect(0);
+    assert!(
+        text(&told.stdout).contains("  ~ crane.log 2026-03-12T11:29:58Z"),
+        "{}",
+        text(&told.stdout)
+    );
+    // Nothing says when the crane started.
+    let answer = ask(
+        dir.path(),
+        "What was hot since the restart of crane.log?",
+        &[],
+    );
+    let assumed = answer["looked_at"]["assumed"][0].as_str().unwrap();
+    assert!(assumed.contains("no start is stored"), "{answer:#}");
+}
+
+/// What has become more, by the API.
+#[test]
+fn templates_that_surge_and_those_of_a_category_are_listed() {
+    let dir = dir();
+    fs::create_dir_all(dir.path().join("logs")).unwrap();
+    fs::write(dir.path().join("logs/shop.log"), shop()).unwrap();
+    let config = format!(
+        "sources:\n  files: {{include: [\"{}/logs/*.log\"], start_at: beginning, rescan_seconds: 1}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 200}}\nclassify: {{model: {{enabled: off}}}}\n",
+        dir.path().display()
+    );
+    let agent = Agent::start(dir.path(), &config);
+    let list = |query: &str| -> Value {
+        let (status, body) = get(agent.api, &format!("/api/templates?{query}")).unwrap();
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let all = until(
+        "the last line's template",
+        || {
+            let found = list("contains=Killed&category=resource");
+            (found["total"] == 1).then_some(found)
+        },
+        || agent.log(),
+    );
+    assert_eq!(all["templates"][0].get("count_since"), None, "{all:#}");
+    assert_eq!(list("contains=Killed&category=database")["total"], 0);
+    // Four times as many orders as in the night and the morning before; the five refusals are too few to be a surge.
+    let surging = list("surging_since=2026-03-12T10:00:00Z");
+    let texts = surging["templates"].to_string();
+    assert!(
+        texts.contains("accepted") && !texts.contains("refused"),
+        "{surging:#}"
+    );
+    assert_eq!(list("surging_since=2026-03-12T14:00:00Z")["total"], 0);
+    // Nothing was written in the night.
+    let surging = list("surging_since=2026-03-12T07:00:00Z");
+    let texts = surging["templates"].to_string();
+    assert!(texts.contains("accepted"), "{surging:#}");
+    let first = &surging["templates"][0];
+    assert!(first["count_since"].as_u64() >= Some(590), "{surging:#}");
+    assert_eq!(first["count_before"], 0, "{surging:#}");
+    agent.terminate();
 }
 
 #[test]

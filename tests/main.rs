@@ -22,6 +22,7 @@
 //! | [`metrics`] | the metrics and health listener, scraped by a real Prometheus |
 //! | [`llm`] | a language model behind the rules and the BERT: verdicts kept, faults that hold nothing up, nothing leaked |
 //! | [`model`] | the BERT behind the rules: once per template, remembered, the user's own categories and classifier |
+//! | [`worded`] | answers in a language model's words: held against what was found, streamed, followed up |
 //! | [`recall`] | how much of what answers a question is found, on logs and questions of our own |
 //! | [`page`] | the page, in a real Chromium |
 //! | [`pipe`] | `run` at the end of a pipe |
@@ -73,3 +74,4 @@ mod sinks;
 mod skins;
 mod store;
 mod udf;
+mod worded;

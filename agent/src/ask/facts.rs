@@ -40,6 +40,14 @@ impl Block {
         filter.is_none_or(|filter| names.iter().all(|name| filter.may_hold(name.as_bytes())))
     }
 
+    fn add_to(&self, tallies: &mut HashMap<u32, Tally>, root: &dyn Fn(u32) -> u32) {
+        let stream: Arc<str> = Arc::from(self.place.stream.id.as_str());
+        for kind in &self.kinds {
+            let tally = tallies.entry(root(kind.template)).or_default();
+            tally.add(kind, &stream);
+        }
+    }
+
     /// Notes which names may be in it.
     pub(super) fn learn(&self, batch: &Batch) {
         self.filter.get_or_init(|| {
@@ -135,13 +143,16 @@ impl Choice {
         })
     }
 
+    /// Whether events of the stream with this id are chosen.
+    pub(super) fn has_stream(&self, id: &str) -> bool {
+        self.streams
+            .as_ref()
+            .is_none_or(|streams| streams.contains(id))
+    }
+
     /// Whether all, some or none of a block's events may be chosen.
     fn of_block(&self, place: &BlockPlace) -> Part {
-        if self
-            .streams
-            .as_ref()
-            .is_some_and(|streams| !streams.contains(&place.stream.id))
-        {
+        if !self.has_stream(&place.stream.id) {
             return Part::None;
         }
         if self.from.is_none() && self.to.is_none() {
@@ -311,6 +322,55 @@ impl Facts {
             }
         }
         Ok(tallies)
+    }
+}
+
+/// Blocks of so many bytes of text stay as they are until they go away; smaller ones are merged soon.
+const STAYS: u64 = 256 << 10;
+
+/// Sums over the blocks that stay, which need not be made again for every block that comes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sums {
+    /// By the blocks' checksums.
+    blocks: HashSet<u64>,
+    tallies: HashMap<u32, Tally>,
+}
+
+impl Sums {
+    /// Takes up the blocks that are new; where one has gone, sums up again.
+    pub(super) fn bring_up(sums: &mut Arc<Self>, facts: &Facts, root: &dyn Fn(u32) -> u32) {
+        let staying = || {
+            let blocks = facts.blocks.iter();
+            blocks.filter(|block| block.place.raw >= STAYS)
+        };
+        let there: HashSet<u64> = staying().map(|block| block.place.checksum).collect();
+        if !sums.blocks.is_subset(&there) {
+            *sums = Arc::default();
+        }
+        if sums.blocks.len() == there.len() {
+            return;
+        }
+        let sums = Arc::make_mut(sums);
+        for block in staying() {
+            if sums.blocks.insert(block.place.checksum) {
+                block.add_to(&mut sums.tallies, root);
+            }
+        }
+    }
+
+    /// Sums over all blocks.
+    pub(super) fn with_others(
+        &self,
+        facts: &Facts,
+        root: &dyn Fn(u32) -> u32,
+    ) -> HashMap<u32, Tally> {
+        let mut tallies = self.tallies.clone();
+        for block in &facts.blocks {
+            if !self.blocks.contains(&block.place.checksum) {
+                block.add_to(&mut tallies, root);
+            }
+        }
+        tallies
     }
 }
 

@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 
 use super::answer::{Line, shown};
 use super::facts::{Block, Choice};
+use super::samples::Samples;
 use crate::flow::{Batch, Labelled, StreamInfo};
 use crate::store::{Fault, Reader};
 
@@ -15,12 +16,18 @@ const MOST_FOUND: usize = 5_000;
 /// Lines of a template are looked through until so many were seen.
 const MOST_SEEN: usize = 2_000;
 
+/// Bytes of text that are unpacked to quote from, beyond the first line of each template: about 25 ms of work.
+const MOST_UNPACKED: u64 = 8 << 20;
+
 /// A block's events with their sequence numbers; none where the block is gone.
 type Events = Option<Arc<(Batch, Vec<u64>)>>;
 
 /// Unpacked blocks of one question.
 pub(super) struct Unpacked<'a> {
     reader: &'a Reader,
+    samples: &'a Samples,
+    /// Bytes of text that were unpacked.
+    bytes: u64,
     blocks: HashMap<u64, Events>,
     /// A block that was known is gone.
     pub(super) missed: bool,
@@ -51,9 +58,11 @@ pub(super) struct Holding {
 }
 
 impl<'a> Unpacked<'a> {
-    pub(super) fn new(reader: &'a Reader) -> Self {
+    pub(super) fn new(reader: &'a Reader, samples: &'a Samples) -> Self {
         Self {
             reader,
+            samples,
+            bytes: 0,
             blocks: HashMap::new(),
             missed: false,
         }
@@ -65,6 +74,7 @@ impl<'a> Unpacked<'a> {
             return Ok(known.clone());
         }
         let read = self.reader.block_events(&block.place)?.map(Arc::new);
+        self.bytes += block.place.raw;
         self.missed |= read.is_none();
         self.blocks.insert(block.place.checksum, read.clone());
         Ok(read)
@@ -124,7 +134,7 @@ impl<'a> Unpacked<'a> {
     }
 
     /// Up to `most` chosen lines of one of the templates in `numbers`, those with most of `wanted` first, then the newest, no two
-    /// the same.
+    /// the same. Where they lie in more than can be unpacked while somebody waits, some that are remembered do.
     pub(super) fn of_template(
         &mut self,
         blocks: &[Arc<Block>],
@@ -140,14 +150,24 @@ impl<'a> Unpacked<'a> {
         let mut best: Vec<(usize, Line)> = Vec::new();
         let mut texts: HashSet<Vec<u8>> = HashSet::new();
         let mut seen = 0;
-        for block in blocks.iter().rev() {
-            let inside = block
-                .place
-                .templates
-                .iter()
-                .any(|number| numbers.contains(number));
-            if !inside || !choice.may_be_in(&block.place) {
-                continue;
+        let inside = |block: &&Arc<Block>| {
+            let templates = &block.place.templates;
+            let has = |number: &u32| templates.binary_search(number).is_ok();
+            numbers.iter().any(has) && choice.may_be_in(&block.place)
+        };
+        let holding: Vec<&Arc<Block>> = blocks.iter().rev().filter(inside).collect();
+        let all: u64 = holding.iter().map(|block| block.place.raw).sum();
+        if all > MOST_UNPACKED && wanted.is_empty() {
+            let oldest = blocks.first().map_or(0, |block| block.place.first);
+            let known = self.samples.of(numbers, choice, oldest, most);
+            if !known.is_empty() {
+                return Ok(known);
+            }
+        }
+        for block in holding {
+            let open = self.blocks.contains_key(&block.place.checksum);
+            if !open && !best.is_empty() && self.bytes + block.place.raw > MOST_UNPACKED {
+                break;
             }
             let Some(read) = self.block(block)? else {
                 continue;

@@ -14,10 +14,12 @@
 //! | [`facts`] | how many, when, by whom |
 //! | [`filter`] | whether a block may hold a name |
 //! | [`lines`] | the lines themselves |
+//! | [`samples`] | some lines of each template, at hand |
 //! | [`find`] | the way from the one to the other |
 //! | [`compose`] | an answer in words, without an LLM |
 //! | [`worded`] | an answer in an LLM's words, held against what was found |
 //! | [`conversation`] | questions that follow others |
+//! | [`kinds`] | what is to be told of every template at once |
 //! | [`suggest`] | questions that are worth asking |
 //! | [`state`] | what is kept in memory, and how it is brought up to date |
 
@@ -28,9 +30,11 @@ mod facts;
 mod filter;
 mod find;
 mod index;
+mod kinds;
 mod lines;
 mod rank;
 mod read;
+mod samples;
 mod state;
 mod suggest;
 pub mod worded;
@@ -38,19 +42,26 @@ mod words;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use logline::template::TemplateId;
 use serde::Serialize;
 
 pub use answer::{Answer, Line, LookedAt, Question, Reference, StreamCount};
+pub use kinds::KindOfLine;
 
 use crate::classify::Embed;
 use crate::store::{Fault, Reader};
 use conversation::Conversations;
 use facts::Choice;
-use state::{State, View};
+use samples::Samples;
+use state::{AT_MOST, State, View};
 use worded::Wording;
+
+/// Where somebody brings the state up to date in the background, an answer may rest on one that is so old.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +91,10 @@ pub struct EngineStats {
 pub struct Engine {
     reader: Reader,
     embed: Option<Arc<dyn Embed>>,
-    state: Mutex<State>,
+    state: State,
+    samples: Samples,
+    /// Somebody brings the state up to date while nobody asks.
+    kept: AtomicBool,
     conversations: Conversations,
 }
 
@@ -98,7 +112,9 @@ impl Engine {
         Self {
             reader,
             embed,
-            state: Mutex::default(),
+            state: State::default(),
+            samples: Samples::default(),
+            kept: AtomicBool::new(false),
             conversations: Conversations::default(),
         }
     }
@@ -152,6 +168,16 @@ impl Engine {
         Ok(suggest::suggestions(&self.reader, &view, &choice)?)
     }
 
+    /// What the events of each template are about and, with `since` in nanoseconds since 1970, how many there are since then and
+    /// in as long a time before.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn kinds(&self, since: Option<i64>) -> Result<HashMap<TemplateId, KindOfLine>, Fault> {
+        let view = self.view(false)?;
+        kinds::kinds(&self.reader, &view, since)
+    }
+
     /// What answers are found in.
     ///
     /// # Errors
@@ -172,14 +198,21 @@ impl Engine {
     /// # Errors
     /// Where the store cannot be read.
     pub fn prepare(&self, patience: Duration) -> Result<bool, AskError> {
-        let view = self.view(false)?;
+        self.kept.store(true, Ordering::Relaxed);
+        let view = self
+            .state
+            .view(&self.reader, &self.samples, AT_MOST, false)?;
         let until = Instant::now() + patience;
+        if let Some(oldest) = view.facts.blocks().first() {
+            self.samples.forget_before(oldest.place.first);
+        }
         for block in view.facts.without_filter() {
             if Instant::now() >= until {
                 return Ok(false);
             }
-            if let Some((batch, _)) = self.reader.block_events(&block.place)? {
+            if let Some((batch, seqs)) = self.reader.block_events(&block.place)? {
                 block.learn(&batch);
+                self.samples.learn(&batch, &seqs);
             }
         }
         Ok(true)
@@ -194,14 +227,15 @@ impl Engine {
     fn find(&self, question: &Question) -> Result<Answer, AskError> {
         let view = self.view(false)?;
         let near = self.near(&view, &question.text);
-        let (answer, stale) = find::answer(&self.reader, &view, near.as_ref(), question)?;
+        let (answer, stale) =
+            find::answer(&self.reader, &view, &self.samples, near.as_ref(), question)?;
         if !stale {
             return Ok(answer);
         }
         // Blocks were merged or went away meanwhile.
         let view = self.view(true)?;
         let near = self.near(&view, &question.text);
-        Ok(find::answer(&self.reader, &view, near.as_ref(), question)?.0)
+        Ok(find::answer(&self.reader, &view, &self.samples, near.as_ref(), question)?.0)
     }
 
     /// How near each template's meaning is to the question's, by document; none without a model.
@@ -220,7 +254,12 @@ impl Engine {
 
     /// What is known of the store, brought up to date.
     fn view(&self, at_once: bool) -> Result<Arc<View>, Fault> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.view(&self.reader, at_once)
+        let patience = if self.kept.load(Ordering::Relaxed) {
+            KEPT
+        } else {
+            AT_MOST
+        };
+        self.state
+            .view(&self.reader, &self.samples, patience, at_once)
     }
 }

@@ -1,34 +1,41 @@
 //! What an engine knows of its store, and how it is brought up to date.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use logline::template::TemplateId;
 
-use super::facts::{Choice, Facts, Tally};
+use super::facts::{Facts, Sums, Tally};
 use super::index::Index;
 use super::lines::Unpacked;
+use super::samples::Samples;
 use crate::classify::Vector;
 use crate::flow::Labels;
-use crate::store::{Fault, Reader};
+use crate::store::{Fault, KnownTemplate, Reader};
 
-/// The store is looked at again at most so often...
-const AT_MOST: Duration = Duration::from_millis(200);
+/// Who brings the view up to date does it again at most so often...
+pub(super) const AT_MOST: Duration = Duration::from_millis(200);
 /// ...and, where no event has come, at least so often: small blocks are merged.
 const AT_LEAST: Duration = Duration::from_secs(2);
+/// Places of templates are read again so often, and when there are more of them.
+const VECTORS: Duration = Duration::from_secs(30);
 
-/// What is known at one moment.
+/// What is known at one moment. What does not change is shared with the moments before.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    pub(super) index: Index,
+    pub(super) index: Arc<Index>,
     pub(super) facts: Facts,
     pub(super) labels: Arc<Labels>,
     /// Sums over everything.
     pub(super) all: HashMap<u32, Tally>,
     /// Where the templates lie among all, by document.
-    pub(super) vectors: HashMap<usize, Vector>,
-    roots: HashMap<u32, u32>,
+    pub(super) vectors: Arc<HashMap<usize, Vector>>,
+    /// How many places were stored, and when they were read.
+    placed: Option<(u64, Instant)>,
+    /// Sums over the blocks that stay.
+    sums: Arc<Sums>,
+    roots: Arc<HashMap<u32, u32>>,
     /// Templates that are part of each.
     parts: HashMap<u32, Vec<u32>>,
 }
@@ -46,66 +53,138 @@ impl View {
     }
 }
 
-/// See the module's text.
+/// A view, and of which moment.
+#[derive(Clone, Debug)]
+struct Seen {
+    view: Arc<View>,
+    next: u64,
+    at: Instant,
+}
+
+/// The newest view, and who makes the next one.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    view: Arc<View>,
-    seen: Option<(u64, Instant)>,
+    seen: Mutex<Option<Seen>>,
+    /// Held by who makes the next view; others go on with the one that there is.
+    making: Mutex<()>,
 }
 
 impl State {
-    /// What is known now.
-    pub(super) fn view(&mut self, reader: &Reader, at_once: bool) -> Result<Arc<View>, Fault> {
-        let next = reader.next_seq();
-        let fresh = self.seen.is_some_and(|(known, at)| {
-            let age = at.elapsed();
-            age < AT_MOST || (known == next && age < AT_LEAST)
-        });
-        if !fresh || at_once {
-            self.refresh(reader)?;
-            self.seen = Some((next, Instant::now()));
+    /// What is known now; `patience`: a view may be so old. `at_once`: it may not.
+    pub(super) fn view(
+        &self,
+        reader: &Reader,
+        samples: &Samples,
+        patience: Duration,
+        at_once: bool,
+    ) -> Result<Arc<View>, Fault> {
+        let fresh = |seen: &Seen| {
+            let age = seen.at.elapsed();
+            age < patience || (seen.next == reader.next_seq() && age < AT_LEAST)
+        };
+        let known = self.seen();
+        if let Some(seen) = known.as_ref().filter(|seen| !at_once && fresh(seen)) {
+            return Ok(Arc::clone(&seen.view));
         }
-        Ok(Arc::clone(&self.view))
+        let _making = match (self.making.try_lock(), &known) {
+            (Ok(making), _) => making,
+            (Err(TryLockError::Poisoned(making)), _) => making.into_inner(),
+            (Err(TryLockError::WouldBlock), Some(seen)) if !at_once => {
+                return Ok(Arc::clone(&seen.view));
+            }
+            (Err(TryLockError::WouldBlock), _) => {
+                self.making.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        // Somebody else may have made it meanwhile.
+        let known = self.seen();
+        if let Some(seen) = known.as_ref().filter(|seen| !at_once && fresh(seen)) {
+            return Ok(Arc::clone(&seen.view));
+        }
+        let next = reader.next_seq();
+        let old = known.map(|seen| seen.view).unwrap_or_default();
+        let view = Arc::new(newer(&old, reader, samples)?);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen {
+            view: Arc::clone(&view),
+            next,
+            at: Instant::now(),
+        });
+        Ok(view)
     }
 
-    fn refresh(&mut self, reader: &Reader) -> Result<(), Fault> {
-        // Whoever still answers from the view keeps it; then this works on a copy.
-        let old = std::mem::take(&mut self.view);
-        let mut view = Arc::try_unwrap(old).unwrap_or_else(|shared| View {
-            index: shared.index.clone(),
-            facts: shared.facts.clone(),
-            ..View::default()
-        });
-        let done = bring_up(&mut view, reader);
-        self.view = Arc::new(view);
-        done
+    fn seen(&self) -> Option<Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
-fn bring_up(view: &mut View, reader: &Reader) -> Result<(), Fault> {
+/// The view of this moment.
+fn newer(old: &View, reader: &Reader, samples: &Samples) -> Result<View, Fault> {
+    let mut view = View {
+        index: Arc::clone(&old.index),
+        facts: old.facts.clone(),
+        labels: reader.labels(),
+        vectors: Arc::clone(&old.vectors),
+        placed: old.placed,
+        sums: Arc::clone(&old.sums),
+        ..View::default()
+    };
     let new = view.facts.refresh(reader)?;
     let templates = reader.templates();
     let numbers: HashMap<TemplateId, u32> = templates
         .iter()
         .map(|template| (template.id, template.number))
         .collect();
-    view.roots.clear();
-    view.parts.clear();
+    let mut roots = HashMap::new();
     for template in &templates {
         let root = template.alias_of.and_then(|id| numbers.get(&id).copied());
         if let Some(root) = root {
-            view.roots.insert(template.number, root);
+            roots.insert(template.number, root);
             view.parts.entry(root).or_default().push(template.number);
-            view.index.leave(template.number);
+            if let Some(doc) = view.index.of_number(template.number)
+                && view.index.is_alive(doc)
+            {
+                Arc::make_mut(&mut view.index).leave(template.number);
+            }
         }
     }
-    view.labels = reader.labels();
-    let by_number: HashMap<u32, usize> = templates
-        .iter()
-        .enumerate()
-        .map(|(at, template)| (template.number, at))
-        .collect();
-    let mut unpacked = Unpacked::new(reader);
+    let moved = roots != *old.roots;
+    view.roots = if moved {
+        Arc::new(roots)
+    } else {
+        Arc::clone(&old.roots)
+    };
+    add_new(&mut view, reader, &new, &templates, samples)?;
+    let known = Arc::clone(&view.roots);
+    let root = |number: u32| known.get(&number).copied().unwrap_or(number);
+    if moved {
+        view.sums = Arc::default();
+    }
+    Sums::bring_up(&mut view.sums, &view.facts, &root);
+    view.all = view.sums.with_others(&view.facts, &root);
+    let placed = reader.count_embeddings()?;
+    let current = view
+        .placed
+        .is_some_and(|(count, at)| count == placed && at.elapsed() < VECTORS);
+    if !current || view.index.docs().len() != old.index.docs().len() || moved {
+        view.vectors = Arc::new(vectors(&view, reader)?);
+        view.placed = Some((placed, Instant::now()));
+    }
+    Ok(view)
+}
+
+/// Takes up the templates that are only in blocks that are new.
+fn add_new(
+    view: &mut View,
+    reader: &Reader,
+    new: &[Arc<super::facts::Block>],
+    templates: &[KnownTemplate],
+    samples: &Samples,
+) -> Result<(), Fault> {
+    let mut by_number: Option<HashMap<u32, usize>> = None;
+    let mut unpacked = Unpacked::new(reader, samples);
     for block in new.iter().rev() {
         let missing: HashSet<u32> = block
             .place
@@ -117,20 +196,25 @@ fn bring_up(view: &mut View, reader: &Reader) -> Result<(), Fault> {
         if missing.is_empty() {
             continue;
         }
+        let by_number = by_number.get_or_insert_with(|| {
+            let numbers = templates.iter().enumerate();
+            numbers
+                .map(|(at, template)| (template.number, at))
+                .collect()
+        });
         for (number, logger, message) in unpacked.examples(block, &missing)? {
             let root = view.root(number);
             if let Some(template) = by_number.get(&root).and_then(|at| templates.get(*at)) {
-                view.index
-                    .add(root, template.id, &template.text, &logger, &message);
+                Arc::make_mut(&mut view.index).add(
+                    root,
+                    template.id,
+                    &template.text,
+                    &logger,
+                    &message,
+                );
             }
         }
     }
-    let roots = std::mem::take(&mut view.roots);
-    let root = |number: u32| roots.get(&number).copied().unwrap_or(number);
-    let all = view.facts.tallies(reader, &Choice::default(), &root);
-    view.roots = roots;
-    view.all = all?;
-    view.vectors = vectors(view, reader)?;
     Ok(())
 }
 

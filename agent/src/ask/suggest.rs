@@ -1,6 +1,7 @@
 //! Questions that are worth asking, made from what is stored: its rarest errors, its surges, what is frequent.
 
 use super::facts::{Choice, Tally};
+use super::kinds::{SURGE, SURGE_EVENTS};
 use super::state::View;
 use crate::store::{Fault, Reader};
 
@@ -10,11 +11,6 @@ use logline::level::Level;
 const MOST: usize = 8;
 /// Words of a template in a question.
 const WORDS: usize = 7;
-/// So many times as often as before is a surge.
-const SURGE: u64 = 3;
-/// A surge has so many events at least.
-const SURGE_EVENTS: u64 = 10;
-
 /// Questions about what `choice` leaves of the store.
 pub(super) fn suggestions(
     reader: &Reader,

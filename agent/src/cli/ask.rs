@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Ask the agent that runs at this address, such as http://127.0.0.1:7333, instead of a store
-    #[arg(long, value_name = "URL", conflicts_with_all = ["data_dir", "model", "around"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data_dir", "model"])]
     url: Option<String>,
     /// The file with the token that the agent at --url asks for
     #[arg(long, value_name = "FILE", requires = "url")]
@@ -108,6 +108,9 @@ fn elsewhere(arguments: &Arguments, url: &str, question: &str) -> anyhow::Result
         request = request.header("Authorization", format!("Bearer {}", token.trim()));
     }
     let mut asked = serde_json::json!({ "question": question, "k": arguments.k });
+    if arguments.around > 0 {
+        asked["around"] = arguments.around.into();
+    }
     if let Some(container) = &arguments.container {
         asked["container_id"] = container.as_str().into();
     }
@@ -186,6 +189,13 @@ fn shown(answer: &Value, colour: bool) -> Vec<u8> {
                     print(&line, " ", &mut out);
                 }
             }
+        }
+        for line in list(&reference["elsewhere"]) {
+            let _ = write!(out, "  ~ {dim}");
+            text(&line["source"], &mut out);
+            let _ = write!(out, "{dim:#} ");
+            text(&line["text"], &mut out);
+            out.push(b'\n');
         }
         let count = reference["count"].as_u64().unwrap_or_default();
         let more = count.saturating_sub(SHOWN.min(lines.len()) as u64);

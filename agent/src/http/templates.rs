@@ -1,6 +1,7 @@
 //! `/api/templates`: what the lines are made from, how often, and what it is about; `/api/categories`.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use super::extract::{Name, Params, Payload};
 use super::lines::template_id;
 use super::logs::time_of;
 use super::problem::Problem;
+use crate::ask::KindOfLine;
 use crate::classify::TeachError;
 use crate::flow::UNCLASSIFIED;
 use crate::store::KnownTemplate;
@@ -32,9 +34,12 @@ pub(super) struct Wanted {
     new_since: Option<String>,
     /// Last seen before this time: what has gone since then.
     gone_since: Option<String>,
+    /// With at least three times as many events since this time as in as long a time before it, and ten at least; those with the
+    /// most growth first.
+    surging_since: Option<String>,
     /// With this text in them.
     contains: Option<String>,
-    /// Judged to be of this category; `unclassified` where whoever judged abstained.
+    /// Most of whose events are of this category, or that are judged to be of it; `unclassified`: nobody has decided.
     category: Option<String>,
     /// At most so many.
     #[serde(default = "usual_limit")]
@@ -68,6 +73,12 @@ pub(super) struct Template {
     template: String,
     /// Events, in the life of the store.
     count: u64,
+    /// Events since `surging_since`, where that was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count_since: Option<u64>,
+    /// Events in as long a time before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count_before: Option<u64>,
     /// When it was first seen.
     first_seen: String,
     /// When it was last seen.
@@ -97,6 +108,8 @@ impl Template {
             id: known.id.to_string(),
             template: known.text.clone(),
             count: known.count,
+            count_since: None,
+            count_before: None,
             first_seen: text(known.first_seen),
             last_seen: text(known.last_seen),
             judged: known.judged.as_ref().map(|judged| Judged {
@@ -113,11 +126,11 @@ impl Template {
     }
 }
 
-fn is_of(template: &KnownTemplate, category: &str) -> bool {
-    template
-        .judged
-        .as_ref()
-        .is_some_and(|judged| judged.category.as_deref().unwrap_or(UNCLASSIFIED) == category)
+fn is_of(template: &KnownTemplate, kind: Option<&KindOfLine>, category: &str) -> bool {
+    let of_events = kind.is_some_and(|kind| kind.category == category);
+    let judged = template.judged.as_ref();
+    let judged = judged.map(|judged| judged.category.as_deref().unwrap_or(UNCLASSIFIED));
+    of_events || judged == Some(category)
 }
 
 fn text(nanoseconds: i64) -> String {
@@ -149,9 +162,22 @@ pub(super) async fn list(
     }
     let new_since = time_of("new_since", wanted.new_since.as_deref())?;
     let gone_since = time_of("gone_since", wanted.gone_since.as_deref())?;
+    let surging_since = time_of("surging_since", wanted.surging_since.as_deref())?;
+    // Sums over all events are only made where they are asked for.
+    let engine = if surging_since.is_some() || wanted.category.is_some() {
+        Some(api.engine()?)
+    } else {
+        None
+    };
     let found = api
         .read(move |reader| {
+            let since = surging_since.map(|since| since.0);
+            let kinds = match engine {
+                Some(engine) => engine.kinds(since)?,
+                None => HashMap::new(),
+            };
             let mut found = reader.templates();
+            let kind = |template: &KnownTemplate| kinds.get(&template.id);
             found.retain(|template| {
                 template.alias_of.is_none()
                     && new_since.is_none_or(|since| template.first_seen >= since.0)
@@ -163,16 +189,32 @@ pub(super) async fn list(
                     && wanted
                         .category
                         .as_ref()
-                        .is_none_or(|category| is_of(template, category))
+                        .is_none_or(|category| is_of(template, kind(template), category))
+                    && (since.is_none() || kind(template).is_some_and(KindOfLine::surges))
             });
             match wanted.sort {
+                _ if since.is_some() => found.sort_by_key(|template| {
+                    let kind = kind(template).cloned().unwrap_or_default();
+                    Reverse((kind.since * 1_000 / kind.before.max(1), kind.since))
+                }),
                 Sort::Count => found.sort_by_key(|template| Reverse(template.count)),
                 Sort::New => found.sort_by_key(|template| Reverse(template.first_seen)),
                 Sort::Recent => found.sort_by_key(|template| Reverse(template.last_seen)),
             }
             Ok(Templates {
                 total: found.len(),
-                templates: found.iter().take(wanted.limit).map(Template::of).collect(),
+                templates: found
+                    .iter()
+                    .take(wanted.limit)
+                    .map(|known| {
+                        let mut template = Template::of(known);
+                        if let Some(kind) = kind(known).filter(|_| since.is_some()) {
+                            template.count_since = Some(kind.since);
+                            template.count_before = Some(kind.before);
+                        }
+                        template
+                    })
+                    .collect(),
             })
         })
         .await?;

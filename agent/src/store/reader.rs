@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use redb::ReadableTable as _;
+use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
 use logline::level::Level;
 use logline::template::TemplateId;
@@ -169,6 +169,15 @@ impl Reader {
             }
             Ok(all)
         })
+    }
+
+    /// How many templates have a place: while it stays the same, none has come.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn count_embeddings(&self) -> Result<u64, Fault> {
+        let disk = self.shared.disk().ok_or(Fault::Off)?;
+        disk.read(|transaction| Ok(transaction.open_table(VECTORS)?.len()?))
     }
 
     /// All streams that are known.

@@ -15,6 +15,7 @@ use super::answer::{Answer, LookedAt, Question, shown};
 use super::facts::Choice;
 use super::lines::{Found, Unpacked};
 use super::read::{self, Period, Times};
+use super::samples::Samples;
 use super::state::View;
 use super::{AskError, compose};
 use crate::store::Reader;
@@ -27,6 +28,7 @@ pub(super) use streams::streams_of;
 pub(super) fn answer(
     reader: &Reader,
     view: &View,
+    samples: &Samples,
     near: Option<&HashMap<usize, f32>>,
     question: &Question,
 ) -> Result<(Answer, bool), AskError> {
@@ -35,7 +37,7 @@ pub(super) fn answer(
         view,
         near,
         question,
-        unpacked: Unpacked::new(reader),
+        unpacked: Unpacked::new(reader, samples),
         choice: Choice::default(),
         looked: LookedAt::default(),
         period: Period::default(),
