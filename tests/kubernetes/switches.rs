@@ -53,6 +53,40 @@ fn a_pod_that_asks_for_it_is_not_read_and_read_again_when_it_no_longer_does() {
     cluster.put(web("shy", &json!({}), &json!({})));
     write_until(&agent, &shy, "free", |_| true);
     assert!(!is_heard("after it"));
+
+    // Read on from where it was left; and so it is after a restart.
+    cluster.put(web("open", &json!({}), &json!({})));
+    agent.wait_for_line("after it");
+    let mut events = agent.terminate();
+    // Left out from the start of a run on, it is known how far it was read by the run before.
+    cluster.put(web("open", &json!({}), &asks));
+    let agent = start(dir.path(), &cluster.section(), "");
+    write_until(&agent, &shy, "as before", |_| true);
+    write(&open, "the end");
+    cluster.put(web("open", &json!({}), &json!({})));
+    agent.wait_for_line("the end");
+    events.extend(agent.terminate());
+    let agent = start(dir.path(), &cluster.section(), "");
+    write(&open, "the very end");
+    agent.wait_for_line("the very end");
+    assert_eq!(agent.metric("logsieve_files_vanished_total", &[]), 0.0);
+    events.extend(agent.terminate());
+    let stream = |line: &str| {
+        let event = events.iter().find(|event| event["line"] == line).unwrap();
+        let id = event["event_id"].as_str().unwrap();
+        id.rsplit_once(':').unwrap().0
+    };
+    assert_eq!(stream("after it"), stream("the end"));
+    for line in [
+        "for everybody",
+        "after it",
+        "for nobody",
+        "the end",
+        "the very end",
+    ] {
+        let heard = events.iter().filter(|event| event["line"] == line);
+        assert_eq!(heard.count(), 1, "{line}: {events:#?}");
+    }
 }
 
 #[test]

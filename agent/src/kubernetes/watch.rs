@@ -302,8 +302,12 @@ impl Watcher {
             self.forgotten = false;
             self.backoff.reset();
         }
-        if events == 0 && begun.elapsed() < SHORT {
-            return Err(Fault::cut("the watch of pods ends as soon as it begins"));
+        if begun.elapsed() < SHORT {
+            if events == 0 {
+                return Err(Fault::cut("the watch of pods ends as soon as it begins"));
+            }
+            // Whoever ends each watch after an event is not asked without a pause.
+            let _ = self.shutdown.wait_timeout(FIRST_WAIT);
         }
         Ok(())
     }

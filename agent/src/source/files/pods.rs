@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::candidate::Candidate;
 use super::follow::Follower;
 use super::life::Life;
 use super::walk::symlink_chain;
-use super::{Closed, Message, Origin};
+use super::{Closed, Message, Origin, Resume};
 use crate::source::origin;
 use crate::source::switches::Switches;
 
@@ -19,17 +20,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Docker's labels that are switches.
 type Said = Vec<(String, String)>;
 
+/// A file that is not read because its container asks for it.
+struct LeftOut {
+    origin: Origin,
+    said: Said,
+    /// Where reading was left, or would begin; none: at the start.
+    at: Option<Resume>,
+}
+
 /// Files that are not read because their container asks for it.
 #[derive(Default)]
 pub(super) struct Asked {
-    files: HashMap<PathBuf, (Origin, Said)>,
+    files: HashMap<PathBuf, LeftOut>,
+    /// Where those are to be read on that no longer ask for it, until a walk finds them.
+    freed: HashMap<PathBuf, Resume>,
     /// The changes of the pods that were taken up.
     seen: u64,
 }
 
 impl Asked {
-    pub(super) fn keep(&mut self, path: &Path, origin: Origin, said: Said) {
-        self.files.insert(path.to_owned(), (origin, said));
+    /// Where reading of this very file was left because its container asked for it.
+    pub(super) fn take_freed(&mut self, path: &Path, candidate: &Candidate) -> Option<Resume> {
+        let resume = self.freed.remove(path)?;
+        let node = (resume.file.device, resume.file.inode);
+        (node == candidate.node() && candidate.holds(&resume).unwrap_or(false)).then_some(resume)
+    }
+
+    fn keep(&mut self, path: &Path, left: LeftOut) {
+        self.files.insert(path.to_owned(), left);
+    }
+}
+
+/// Where reading of a file is left, under the identity by which whoever resumes it knows it.
+fn left_at(life: &Life) -> Resume {
+    let position = life.position(false);
+    Resume {
+        file: life.resumed.unwrap_or(position.file),
+        ..position
     }
 }
 
@@ -54,7 +81,12 @@ impl Follower {
             tracing::info!(path = %life.found.display(), "left out: the agent's own, or by its label or annotation");
             self.left_out.insert(life.found.clone(), life.node);
             if origin.switches.exclude {
-                self.asked.keep(&life.found, origin, switches);
+                let left = LeftOut {
+                    origin,
+                    said: switches,
+                    at: (life.offset > 0).then(|| left_at(life)),
+                };
+                self.asked.keep(&life.found, left);
             }
             return false;
         }
@@ -128,10 +160,14 @@ impl Follower {
             if origin.switches.exclude {
                 tracing::info!(path = %life.found.display(), "no longer read: its annotation asks for it");
                 let (found, node) = (life.found.clone(), life.node);
-                let said = std::mem::take(&mut life.said);
+                let left = LeftOut {
+                    origin,
+                    said: std::mem::take(&mut life.said),
+                    at: Some(left_at(life)),
+                };
                 self.finish(id, Closed::ContainerGone);
                 self.left_out.insert(found.clone(), node);
-                self.asked.keep(&found, origin, said);
+                self.asked.keep(&found, left);
                 continue;
             }
             life.origin = Arc::new(origin);
@@ -145,17 +181,21 @@ impl Follower {
 
     /// Files whose container no longer asks to be left alone are found by the next walk; what is gone is forgotten.
     fn ask_again(&mut self) {
+        self.asked.freed.retain(|path, _| path.exists());
         let mut asked = std::mem::take(&mut self.asked.files);
-        asked.retain(|path, (origin, said)| {
+        asked.retain(|path, left| {
             if !self.left_out.contains_key(path) {
                 return false;
             }
-            self.describe(origin, said);
-            if !origin.switches.exclude {
+            self.describe(&mut left.origin, &left.said);
+            if !left.origin.switches.exclude {
                 self.left_out.remove(path);
                 self.names_changed = true;
+                if let Some(at) = left.at.take() {
+                    self.asked.freed.insert(path.clone(), at);
+                }
             }
-            origin.switches.exclude
+            left.origin.switches.exclude
         });
         self.asked.files = asked;
     }

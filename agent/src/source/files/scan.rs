@@ -396,8 +396,17 @@ impl Follower {
             self.left_out.insert(path.to_owned(), node);
             return Ok(());
         }
-        let position = self.position_of(&candidate);
-        if !first && position.is_none() && self.is_copy_of_followed(&candidate, &real) {
+        // Of several positions in one file that is the latest.
+        let freed = self.asked.take_freed(path, &candidate);
+        let position = match &freed {
+            Some(_) => None,
+            None => self.position_of(&candidate),
+        };
+        if !first
+            && position.is_none()
+            && freed.is_none()
+            && self.is_copy_of_followed(&candidate, &real)
+        {
             tracing::info!(path = %path.display(), "left out: a copy of a file that is followed");
             self.left_out.insert(path.to_owned(), node);
             return Ok(());
@@ -412,6 +421,8 @@ impl Follower {
         if let Some(at) = position {
             life.take_up(&self.book.get(at).resume)?;
             self.book.take(at);
+        } else if let Some(resume) = freed {
+            life.take_up(&resume)?;
         } else if is_backlog {
             // Where other files were known before, what is unknown among them is new.
             life.start_at(self.config.start_at, size)?;
