@@ -240,8 +240,15 @@ fn frames_that_are_no_messages_end_their_connection_and_nothing_else() {
     assert_eq!(sender.finish()[0]["acked"], json!([0, 1]));
     for (reason, least) in [("malformed", 5.0), ("too_large", 1.0)] {
         let labels = ["receiver=\"forward\"", &format!("reason=\"{reason}\"")];
-        let counted = agent.metric("logsieve_received_refused_total", &labels);
-        assert!(counted >= least, "{reason}: {counted}");
+        // Counted once the connection has ended.
+        until(
+            reason,
+            || {
+                let counted = agent.metric("logsieve_received_refused_total", &labels);
+                (counted >= least).then_some(())
+            },
+            || agent.metrics(),
+        );
     }
     agent.terminate();
 }

@@ -30,7 +30,15 @@ fn yaml_blocks(page: &str) -> Vec<(usize, String)> {
 
 /// Top-level keys of a configuration.
 const SETTINGS: [&str; 9] = [
-    "sources", "events", "classify", "llm", "store", "sinks", "api", "telemetry", "log",
+    "sources",
+    "events",
+    "classify",
+    "llm",
+    "store",
+    "sinks",
+    "api",
+    "telemetry",
+    "log",
 ];
 
 #[test]
@@ -58,13 +66,7 @@ fn every_configuration_and_pack_in_the_documentation_is_taken() {
             } else {
                 continue;
             };
-            assert_eq!(
-                done.code,
-                0,
-                "{}:{line}: {}",
-                page.display(),
-                done.stderr
-            );
+            assert_eq!(done.code, 0, "{}:{line}: {}", page.display(), done.stderr);
         }
     }
     assert!(settings >= 12 && packs >= 2, "{settings} {packs}");

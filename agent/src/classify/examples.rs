@@ -151,9 +151,7 @@ impl Examples {
             .codes
             .chunks_exact(self.width)
             .zip(self.rows.iter().zip(0..))
-            .map(|(row_codes, (row, index))| {
-                (dot(row_codes, &codes) * row.scale * step, index)
-            })
+            .map(|(row_codes, (row, index))| (dot(row_codes, &codes) * row.scale * step, index))
             .collect();
         let k = k.clamp(1, all.len());
         all.select_nth_unstable_by(k - 1, |a, b| b.0.total_cmp(&a.0));
