@@ -1,5 +1,5 @@
 //! Writing, rotation and compression at any moment, also between two looks of one start, with a kill at any moment: no
-//! line is taken twice, over all lives of the source.
+//! line is taken twice or missed, over all lives of the source.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -358,6 +358,12 @@ fn number(name: &str, usual: u64) -> u64 {
     value.unwrap_or(usual)
 }
 
+/// Whether lines may be missed: where all files of a log get other names several times while a start looks at them one after the
+/// other, one may never be met. LOGSIEVE_LOST=1 shows it.
+fn may_miss(way: Way) -> bool {
+    way == Way::Numbered && number("LOGSIEVE_LOST", 0) == 0
+}
+
 /// Several lives of a source on one log; gives what the store has in the end and how many lines there are.
 fn lives(seed: u64, way: Way) -> Result<(), String> {
     let dir = temp();
@@ -430,9 +436,9 @@ fn lives(seed: u64, way: Way) -> Result<(), String> {
                 store = taker.store.clone();
                 break;
             }
-            if is_last
-                && begun.elapsed() > Duration::from_millis(number("LOGSIEVE_PATIENCE_MS", 1_000))
-            {
+            let patience = if may_miss(way) { 1_000 } else { 20_000 };
+            let patience = Duration::from_millis(number("LOGSIEVE_PATIENCE_MS", patience));
+            if is_last && begun.elapsed() > patience {
                 store = taker.store.clone();
                 break;
             }
@@ -479,19 +485,16 @@ fn lives(seed: u64, way: Way) -> Result<(), String> {
 }
 
 #[test]
-fn no_line_is_taken_twice_whatever_happens_between_two_looks() {
+fn no_line_is_taken_twice_or_missed_whatever_happens_between_two_looks() {
     let from = number("LOGSIEVE_SEED", 0);
     let mut failed = Vec::new();
     for seed in from..from + number("LOGSIEVE_SEEDS", 6) {
         for way in [Way::Dated, Way::DatedThroughTmp, Way::Numbered, Way::Copied] {
             let wanted = number("LOGSIEVE_WAY", way as u64) == way as u64;
-            failed.extend(wanted.then(|| lives(seed, way)).and_then(Result::err));
+            let said = wanted.then(|| lives(seed, way)).and_then(Result::err);
+            failed.extend(said.filter(|said| !may_miss(way) || said.starts_with("TWICE")));
         }
     }
-    // A clock decides, too, what is looked at when: what is rotated several times between two looks may be missed, and
-    // LOGSIEVE_LOST=1 shows it.
-    let may_miss = number("LOGSIEVE_LOST", 0) == 0;
-    failed.retain(|said| !may_miss || said.starts_with("TWICE"));
     assert!(
         failed.is_empty(),
         "{} cases\n{}",
