@@ -12,7 +12,7 @@ use logsieve::source::docker::{Config, Host, Position, Start, spawn};
 use logsieve::source::{Counters, Message};
 use serde_json::Value;
 
-use crate::harness::{Agent, Engine, dir, until};
+use crate::harness::{Agent, Engine, dir, get, until};
 
 fn follow(dir: &Path, engine: &Engine) -> Agent {
     Agent::start(
@@ -412,6 +412,72 @@ fn a_running_container_that_is_renamed_goes_on_under_its_new_name() {
         .collect();
     assert_eq!([old, new.clone()].concat(), want);
     assert!(new.len() > 1, "the name was taken up while it ran");
+}
+
+#[test]
+fn the_api_lists_the_engines_containers_without_their_environment() {
+    let Some(engine) = Engine::start() else {
+        return;
+    };
+    let dir = dir();
+    let agent = follow(dir.path(), &engine);
+    let options = [
+        "--env",
+        "DATABASE_PASSWORD=Sw0rdf1sh",
+        "--label",
+        "tier=back",
+        "--label",
+        "secret=no",
+    ];
+    engine.run("shop", &options, "echo 'INFO shop is open'; sleep 600");
+    engine.run("job", &[], "echo 'INFO job is done'");
+    engine.wait_for_end("job");
+    agent.wait_for(2, |event| !event["container"].is_null());
+    let ask = |path: &str| {
+        let (status, body) = get(agent.api, path).unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        assert!(
+            !body.contains("Sw0rdf1sh") && !body.contains("secret"),
+            "{path}: {body}"
+        );
+        serde_json::from_str::<Value>(&body).unwrap()
+    };
+    let named = |all: &Value, name: &str| {
+        let has = |one: &&Value| one["name"] == name;
+        all.as_array().unwrap().iter().find(has).unwrap().clone()
+    };
+    let all = until(
+        "both containers with lines",
+        || {
+            let all = ask("/api/containers");
+            let read = |name: &str| named(&all, name)["source"] == "docker";
+            (read("shop") && read("job")).then_some(all)
+        },
+        || agent.log(),
+    );
+    assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
+    let shop = named(&all, "shop");
+    assert_eq!(
+        (&shop["state"], &shop["labels"]),
+        (&"running".into(), &serde_json::json!({"tier": "back"})),
+        "{shop}"
+    );
+    assert!(!shop["image"].as_str().unwrap().is_empty(), "{shop}");
+    assert_eq!(named(&all, "job")["state"], "exited");
+    let id = shop["id"].as_str().unwrap();
+    assert_eq!(ask(&format!("/api/containers/{}", &id[..12])), shop);
+    assert_eq!(ask("/api/containers/shop"), shop);
+    let lines = ask("/api/logs/raw?container_id=shop").to_string();
+    assert!(lines.contains("shop is open"), "{lines}");
+    assert!(!lines.contains("job is done"), "{lines}");
+    // What is gone is known by its lines.
+    engine.docker(&["rm", "-f", "shop"]);
+    until(
+        "the container to be gone",
+        || (ask("/api/containers/shop")["state"] == "removed").then_some(()),
+        || agent.log(),
+    );
+    agent.terminate();
 }
 
 #[test]

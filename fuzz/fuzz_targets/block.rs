@@ -9,7 +9,7 @@ use logline::decode::Wrapper;
 use logline::rules::{Pack, RuleSet};
 use logsieve::flow::{Batch, Flow, Labels, Opening, Place, Settings, StreamInfo, TemplateText};
 use logsieve::source::{Closed, Kind, Origin, SourceId};
-use logsieve::store::block::{self, Names, Numbers};
+use logsieve::store::block::{self, Names, Numbers, Plans};
 use xxhash_rust::xxh3::xxh3_64;
 
 static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| {
@@ -64,7 +64,14 @@ fuzz_target!(|input: &[u8]| {
     let seqs: Vec<u64> = (5..).take(picked.len()).collect();
     let mut book = Book::default();
     let mut bytes = Vec::new();
-    block::encode(&batch, &picked, &seqs, &mut book, &mut bytes);
+    block::encode(
+        &batch,
+        &picked,
+        &seqs,
+        &mut book,
+        &mut Plans::default(),
+        &mut bytes,
+    );
     let mut back = Batch::new(Arc::new(Labels::default()));
     let mut back_seqs = Vec::new();
     let stream = Arc::new(info());
