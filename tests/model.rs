@@ -1,7 +1,7 @@
 //! The BERT behind the rules: a template is judged once and remembered; categories and classifiers of one's own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -223,13 +223,7 @@ fn a_pack_with_too_few_examples_is_told_and_its_rules_go_on() {
 fn a_classifier_of_ones_own_is_used_with_its_own_labels() {
     let Some(model) = model() else { return };
     let dir = dir();
-    let own = dir.path().join("own");
-    fs::create_dir_all(&own).unwrap();
-    for file in ["model.onnx", "tokenizer.json", "libonnxruntime.so"] {
-        fs::copy(model.join(file), own.join(file)).unwrap();
-    }
-    let made: Value =
-        serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
+    let (own, made) = copied(&model, dir.path());
     let labels: serde_json::Map<String, Value> = made["id2label"]
         .as_object()
         .unwrap()
@@ -275,6 +269,17 @@ fn a_classifier_of_ones_own_is_used_with_its_own_labels() {
     }
 }
 
+/// A copy of `model` below `dir` without manifest and configuration, as somebody's own; and the configuration.
+fn copied(model: &Path, dir: &Path) -> (PathBuf, Value) {
+    let own = dir.join("own");
+    fs::create_dir_all(&own).unwrap();
+    for file in ["model.onnx", "tokenizer.json", "libonnxruntime.so"] {
+        fs::copy(model.join(file), own.join(file)).unwrap();
+    }
+    let made = serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
+    (own, made)
+}
+
 /// Makes the model that is copied to `directory` give no numbers for texts with `word`: the word's scale becomes NaN.
 fn poison(directory: &Path, word: &str) {
     let tokenizer: Value =
@@ -298,13 +303,7 @@ fn poison(directory: &Path, word: &str) {
 fn a_text_that_the_model_has_no_numbers_for_spoils_no_other_template() {
     let Some(model) = model() else { return };
     let dir = dir();
-    let own = dir.path().join("own");
-    fs::create_dir_all(&own).unwrap();
-    for file in ["model.onnx", "tokenizer.json", "libonnxruntime.so"] {
-        fs::copy(model.join(file), own.join(file)).unwrap();
-    }
-    let made: Value =
-        serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
+    let (own, made) = copied(&model, dir.path());
     let config_json = serde_json::json!({
         "model_type": "bert", "max_position_embeddings": 512, "id2label": made["id2label"],
     });

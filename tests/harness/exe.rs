@@ -34,24 +34,12 @@ impl Output {
 
 /// Runs the binary with `args` and `input` on its standard input.
 pub(crate) fn logsieve<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_logsieve"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logsieve"));
+    command
         .args(args)
         .current_dir("/")
-        .env("LOGSIEVE_MODEL", "none")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        // From a thread of its own: a child that prints while it reads would block against a parent that only writes.
-        scope.spawn(move || {
-            // A child that ends before it has read all (wrong use) closes the pipe; that is its right.
-            let _ = stdin.write_all(input);
-        });
-        child.wait_with_output().unwrap()
-    });
+        .env("LOGSIEVE_MODEL", "none");
+    let output = fed(&mut command, input);
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: output.stdout,
@@ -81,4 +69,23 @@ fn parse(line: &[u8]) -> Value {
         .unwrap_or_else(|error| panic!("{error} in {:?}", text(&line[..line.len().min(400)])));
     assert!(value.is_object(), "{value}");
     value
+}
+
+/// Runs `command` with `input` on its standard input.
+pub(crate) fn fed(command: &mut Command, input: &[u8]) -> std::process::Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        // From a thread of its own: a child that prints while it reads would block against a parent that only writes.
+        scope.spawn(move || {
+            // A child that ends before it has read all (wrong use) closes the pipe; that is its right.
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().unwrap()
+    })
 }

@@ -1,10 +1,10 @@
 //! The functions for Arroyo as libraries, called through their symbols with Arrow arrays.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use super::exe::fed;
 use super::repo;
 
 /// Where the libraries are and the program that calls them, built once for each process; `scripts/udf-build` does little where they
@@ -40,20 +40,12 @@ pub(crate) fn call<R: AsRef<str>>(
         serde_json::to_writer(&mut input, &row.as_ref().map(AsRef::as_ref)).unwrap();
         input.push(b'\n');
     }
-    let mut child = Command::new(built().join("udf-check"))
+    let mut command = Command::new(built().join("udf-check"));
+    command
         .arg(how)
         .arg(built().join(format!("{function}.so")))
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(&input));
-        child.wait_with_output().unwrap()
-    });
+        .envs(variables.iter().copied());
+    let output = fed(&mut command, &input);
     assert!(
         output.status.success(),
         "{function}: {}",

@@ -145,31 +145,18 @@ fn what_the_store_cannot_keep_is_to_be_sent_again() {
         dir.path().display()
     );
     let agent = Agent::start(dir.path(), &(sources(free_port(), "") + &store));
-    let reply = ask(
-        agent.api,
-        "POST",
-        "/ingest",
-        &[],
-        b"{\"message\":\"again\"}",
-    )
-    .unwrap();
+    let send = || {
+        let body = b"{\"message\":\"again\"}";
+        ask(agent.api, "POST", "/ingest", &[], body).unwrap()
+    };
+    let reply = send();
     refused(&reply, 503, "store_unavailable");
     assert!(reply.head.contains("retry-after: "), "{reply:?}");
     // Once it can, it does.
     fs::remove_file(dir.path().join("in-the-way")).unwrap();
     until(
         "the store",
-        || {
-            let reply = ask(
-                agent.api,
-                "POST",
-                "/ingest",
-                &[],
-                b"{\"message\":\"again\"}",
-            )
-            .unwrap();
-            (reply.status == 200).then_some(())
-        },
+        || (send().status == 200).then_some(()),
         || agent.log(),
     );
     agent.wait_for_line("again");
