@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::candidate::Candidate;
 use super::claims::{Claims, Standing};
@@ -15,6 +15,10 @@ use super::packed::is_gzip;
 use super::siblings::{Directories, Sibling, siblings};
 use super::{Closed, Message, Resume, SourceId};
 use crate::source::origin;
+
+/// How far the times of files may be behind the clock: kernels stamp them with the time of their last tick, of which the
+/// slowest have a hundred a second.
+const FILE_CLOCK: Duration = Duration::from_millis(10);
 
 /// What the first walk has found.
 pub(super) struct Seen<'a> {
@@ -347,7 +351,7 @@ impl Follower {
             .and_then(|kept_at| {
                 siblings
                     .iter()
-                    .position(|sibling| sibling.rotated.modified > kept_at)
+                    .position(|sibling| sibling.rotated.modified + FILE_CLOCK > kept_at)
             })
             .unwrap_or(siblings.len())
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
 use super::rig::{Rig, append, config, patterns, temp};
 use crate::source::files::{Config, Marker, Resume};
@@ -122,6 +123,23 @@ fn rotated_files_are_read_although_the_one_that_was_read_is_gone() {
     rig.until_closed("", Closed::Vanished);
     assert!(rig.stream("").1.resumed.is_some());
     assert_eq!(rig.counters.files_vanished.get(), 1);
+}
+
+#[test]
+fn a_rotated_file_written_within_a_tick_of_the_file_clock_after_the_position_is_read() {
+    let dir = temp();
+    let path = |name: &str| dir.path().join(name);
+    let resume = read_before(dir.path(), config(dir.path()), "one\n");
+    let kept_at = resume[0].at.unwrap();
+    fs::remove_file(path("a.log")).unwrap();
+    append(&path("a.log.1"), "two\n");
+    let rotated = fs::File::options().append(true).open(path("a.log.1"));
+    let behind = kept_at - Duration::from_millis(4);
+    rotated.unwrap().set_modified(behind).unwrap();
+    append(&path("a.log"), "three\n");
+    let mut rig = again(dir.path(), config(dir.path()), resume);
+    rig.until_bytes(10);
+    assert_eq!(chain(&rig, "three\n"), ["two\n", "three\n"]);
 }
 
 #[test]
