@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::candidate::Candidate;
 use super::follow::Follower;
-use super::life::{Life, Node, node};
+use super::life::{Life, Node, node, read_at};
 use super::moment::moment;
 use super::packed::packed_name;
 use super::remains::Seen;
 use super::siblings::{Directories, siblings};
+use super::{Identity, Marker, Resume};
 
 /// Where the file of a position is.
 pub(super) struct Claim {
@@ -199,16 +200,54 @@ impl Follower {
             return Ok(found);
         }
         for life in self.lives.values() {
-            let is_made_of_it = packed_name(&life.path) == candidate.path;
-            match candidate.is_copy_of(&life.position(false), is_made_of_it || may_be_of(life)) {
-                Ok(true) => return Ok(Standing::Copy),
-                Ok(false) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(Standing::Unsure);
+            let related = packed_name(&life.path) == candidate.path || may_be_of(life);
+            // Compressed before its turn, it holds more than is known of it.
+            let known = [Some(life.position(false)), life.rotated_whole()?];
+            for known in known.iter().flatten() {
+                match candidate.is_copy_of(known, related) {
+                    Ok(true) => return Ok(Standing::Copy),
+                    Ok(false) => {}
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        return Ok(Standing::Unsure);
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(found)
+    }
+}
+
+impl Life {
+    /// All that it holds by now, read or not, where its name is no longer its own: what a compressed file is made of.
+    pub(super) fn rotated_whole(&self) -> io::Result<Option<Resume>> {
+        let Some(file) = self.file.as_ref().filter(|_| self.packed.is_none()) else {
+            return Ok(None);
+        };
+        if std::fs::metadata(&self.path).is_ok_and(|it| node(&it) == self.node) {
+            return Ok(None);
+        }
+        let size = file.metadata()?.len();
+        let before = size.saturating_sub(Marker::SEAM as u64);
+        let file_now = Identity {
+            marker: self.marker_now()?,
+            ..self.identity
+        };
+        Ok(Some(Resume {
+            seam: Some(Marker::before(&read_at(
+                file,
+                before,
+                (size - before) as usize,
+            )?)),
+            ..Resume::new(file_now, size)
+        }))
+    }
+
+    /// What it begins with by now; the marker that it has is as old as its last turn.
+    pub(super) fn marker_now(&self) -> io::Result<Marker> {
+        match &self.file {
+            Some(file) if self.packed.is_none() => Ok(Marker::of(&read_at(file, 0, Marker::MAX)?)),
+            _ => Ok(self.identity.marker),
+        }
     }
 }

@@ -60,12 +60,13 @@ impl Follower {
         let marker = Marker::of(&candidate.head);
         usize::from(marker.length) == Marker::MAX
             && self.lives.values().any(|life| {
-                life.identity.marker == marker
-                    && life.leaving.is_none()
+                life.leaving.is_none()
                     && life.path.parent() == real.parent()
                     && name(&life.path)
                         .zip(name(real))
                         .is_some_and(|(base, name)| added(&base, &name).is_some())
+                    && (life.identity.marker == marker
+                        || life.marker_now().is_ok_and(|it| it == marker))
                     // While it is still being copied, its end tells nothing yet.
                     && (candidate.metadata.len() < life.offset
                         || candidate.holds(&life.position(false)).unwrap_or(false))

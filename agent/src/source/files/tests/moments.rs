@@ -269,3 +269,31 @@ fn a_copy_that_is_left_to_the_log_is_read_when_the_log_is_emptied_before_its_ope
         );
     }
 }
+
+#[test]
+fn a_log_opened_while_it_was_empty_and_compressed_before_its_turn_is_not_read_again() {
+    for first in first_lines() {
+        for second in first_lines() {
+            let second = second.replace("first", "second");
+            at_every_moment(
+                &format!("rest\n{second}third\n"),
+                |dir| {
+                    let (log, aside) = (dir.join("0.log"), dir.join("0.log.20260102-000001"));
+                    append(&aside, &first);
+                    let resume = read_to(&aside, first.len());
+                    append(&aside, "rest\n");
+                    append(&log, "");
+                    vec![resume]
+                },
+                move |dir| {
+                    let (log, aside) = (dir.join("0.log"), dir.join("0.log.20260102-000002"));
+                    append(&log, &second);
+                    fs::rename(&log, &aside).unwrap();
+                    fs::write(aside.with_added_extension("gz"), pack(&aside)).unwrap();
+                    fs::remove_file(aside).unwrap();
+                    append(&log, "third\n");
+                },
+            );
+        }
+    }
+}
