@@ -24,6 +24,9 @@ use crate::telemetry::{Health, Metrics};
 /// Bytes that one file may give before it is the next one's turn.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// While files give a little all the time, what they give is passed on so often.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// Starts the sources that `config` names or, where it names none, those that this host has. They go on where `cursors`
 /// say that an earlier run stood. Where a cluster tells of the pods whose logs are files, it is asked.
 ///
@@ -274,6 +277,7 @@ fn files_config(config: &Checked, include: &[String]) -> anyhow::Result<files::C
         newest_first: wanted.newest_first,
         max_open_files: wanted.max_open,
         chunk_bytes: CHUNK_BYTES,
+        gather: GATHER,
         docker_labels: config.sources.docker.labels.clone(),
         ..files::Config::new(patterns)
     })

@@ -1,6 +1,6 @@
 //! The thread that owns the flow: messages of the sources in, full batches out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ const MAX_EVENTS: usize = 2_048;
 const MAX_BYTES: usize = 1024 * 1024;
 /// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
 const TICK: Duration = Duration::from_millis(100);
+
+/// A tick that is due so soon after a message comes with it, so that the thread is not woken twice.
+const EARLY: Duration = Duration::from_millis(20);
 
 /// Events whose sender waits for an answer are handed on so soon.
 const SOON: Duration = Duration::from_millis(10);
@@ -185,7 +188,12 @@ impl Worker {
                 wait = wait.min(LOOK);
             }
             match self.ends.messages.recv_timeout(wait) {
-                Ok(message) => self.message(message),
+                Ok(message) => {
+                    self.message(message);
+                    if self.next_tick <= Instant::now() + EARLY {
+                        self.next_tick = Instant::now();
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -463,19 +471,20 @@ impl Worker {
         self.metrics
             .templates(table.len(), overflowed.saturating_sub(self.overflowed));
         self.overflowed = overflowed;
-        let mut by_stream: HashMap<(u32, Level), u64> = HashMap::new();
+        let mut by_stream = vec![[0_u64; Level::ALL.len()]; batch.streams().len()];
         for event in &batch.events {
-            *by_stream
-                .entry((event.stream_index, event.level))
-                .or_default() += 1;
+            if let Some(counts) = by_stream.get_mut(event.stream_index as usize) {
+                counts[event.level as usize] += 1;
+            }
         }
-        for ((index, level), events) in by_stream {
-            let Some(stream) = batch.stream_at(index) else {
-                continue;
-            };
+        for (stream, counts) in batch.streams().iter().zip(by_stream) {
             let (namespace, container) = stream.origin.short_names();
-            self.metrics
-                .container_events(namespace, container, level.as_str(), events);
+            for (level, events) in Level::ALL.into_iter().zip(counts) {
+                if events > 0 {
+                    self.metrics
+                        .container_events(namespace, container, level.as_str(), events);
+                }
+            }
         }
     }
 

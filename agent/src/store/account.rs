@@ -1,12 +1,50 @@
 //! What the writer counts of a commit, and what it says of itself.
 
-use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use super::ledger::STORE_UNAVAILABLE;
 use super::writer::{Counted, Writer};
 use crate::flow::Tally;
 use crate::telemetry::clock;
+
+/// How often each template occurs in a commit, without any hashing: templates are indexes into the flow's table.
+#[derive(Debug, Default)]
+pub(super) struct ByTemplate {
+    /// For each template its place in `counts`, counted from 1; 0: it has none.
+    places: Vec<u32>,
+    /// Template, its last event, how many it has.
+    counts: Vec<(usize, usize, u64)>,
+}
+
+impl ByTemplate {
+    fn clear(&mut self) {
+        for (template, _, _) in self.counts.drain(..) {
+            if let Some(place) = self.places.get_mut(template) {
+                *place = 0;
+            }
+        }
+    }
+
+    /// The event at `index` is of `template`. The last one counts: a template may have merged while the batch was filled.
+    fn add(&mut self, template: usize, index: usize) {
+        if self.places.len() <= template {
+            self.places.resize(template + 1, 0);
+        }
+        let place = &mut self.places[template];
+        if *place == 0 {
+            self.counts.push((template, index, 0));
+            *place = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
+        }
+        if let Some((_, last, count)) = self.counts.get_mut(*place as usize - 1) {
+            *last = index;
+            *count += 1;
+        }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        self.counts.iter().copied()
+    }
+}
 
 impl Writer {
     /// Events and lines per stream of the batch, and what the cursors have counted.
@@ -17,18 +55,18 @@ impl Writer {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let mut by_stream = vec![(0_u64, 0_u64); self.pending.streams().len()];
-        let mut by_template: HashMap<usize, (usize, u64)> = HashMap::new();
+        self.by_template.clear();
         for (index, event) in self.pending.events.iter().enumerate() {
             if let Some((events, lines)) = by_stream.get_mut(event.stream_index as usize) {
                 *events += 1;
                 *lines += u64::from(event.lines);
             }
-            let seen = by_template.entry(event.template).or_insert((index, 0));
-            // The last one: a template may have merged while the batch was filled.
-            *seen = (index, seen.1 + 1);
+            if event.template_text.is_some() {
+                self.by_template.add(event.template, index);
+            }
         }
         let now = clock::now().0;
-        for (template, (index, count)) in by_template {
+        for (template, index, count) in self.by_template.counts() {
             let event = self.pending.events.get(index);
             if let Some(text) = event.and_then(|event| event.template_text.as_ref()) {
                 names.saw(Some(template), text, count, now);

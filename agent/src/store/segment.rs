@@ -49,6 +49,7 @@ impl Segment {
         self.first = first;
         self.blocks.clear();
         self.body.clear();
+        self.plans.set_draft(!sealed);
         let mut raw = 0;
         for picked in by_stream(batch) {
             let Some(stream) = picked

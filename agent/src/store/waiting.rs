@@ -16,8 +16,8 @@ const BEHIND: Duration = Duration::from_millis(25);
 const FAR_BEHIND: u64 = 10_000;
 /// Events whose sender waits for an answer are committed after so long.
 const AWAITED: Duration = Duration::from_millis(25);
-/// So long a sink that has kept up is waited for before events pass it by.
-const SINK_PATIENCE: Duration = Duration::from_millis(150);
+/// So long a sink that has kept up is waited for before events pass it by: it costs more to read them from the file.
+const SINK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What there is to do.
 pub(super) enum Work {
@@ -63,22 +63,25 @@ impl Writer {
                 .map(|sink| state.next.saturating_sub(sink.record.cursor))
                 .max()
                 .filter(|events| *events > 0);
+            let now = Instant::now();
+            let patience = self.patience(&state, now);
             let behind = behind.map(|events| {
-                let wait = if events > FAR_BEHIND {
+                let wait = if patience.is_some() {
+                    // There is nothing else to do.
+                    Duration::ZERO
+                } else if events > FAR_BEHIND {
                     self.took.min(BEHIND)
                 } else {
                     BEHIND
                 };
                 self.committed + wait
             });
-            let now = Instant::now();
             if due.is_some_and(|due| due <= now) {
                 return Work::Commit;
             }
             if behind.is_some_and(|at| at <= now) {
                 return Work::Acknowledge;
             }
-            let patience = self.patience(&state, now);
             if !self.stuck && patience.is_none() {
                 if let Some(batch) = state.intake.pop_front() {
                     self.shared.room.notify_all();

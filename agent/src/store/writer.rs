@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use logline::template::TemplateId;
 
+use super::account::ByTemplate;
 use super::changes::Changes;
 use super::disk::Disk;
 use super::error::Fault;
@@ -61,6 +62,8 @@ pub(super) struct Writer {
     pub(super) notes: Vec<String>,
     /// Blocks found damaged in this run.
     pub(super) damaged: u64,
+    /// Of the commit that is being counted; its memory is used again.
+    pub(super) by_template: ByTemplate,
     /// There is no room, and nothing may go.
     pub(super) stuck: bool,
     /// Since when no batches are taken for the sake of a sink.
@@ -147,6 +150,7 @@ impl Writer {
             fresh: VecDeque::new(),
             notes: kept.notes,
             damaged: 0,
+            by_template: ByTemplate::default(),
             stuck: false,
             waiting_since: Cell::new(None),
             spare: Vec::new(),

@@ -21,7 +21,7 @@ const MAX_TEXT: usize = 4_096;
 /// After so many events it is seen how many had a known shape...
 const TRIAL: u32 = 1_024;
 /// ...and where fewer than one in so many had, as with lines full of names and hexadecimal ids, shapes are not taken...
-const WORTH: u32 = 3;
+const WORTH: u32 = 8;
 /// ...for so many events.
 const PAUSE: u32 = 16 * TRIAL;
 /// A shape for which more rules have to be asked again is not worth keeping.

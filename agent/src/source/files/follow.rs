@@ -21,6 +21,11 @@ use super::watch::{Seen, Watch};
 use super::{Closed, Config, Counters, Message, Sender, SourceId};
 use crate::shutdown::Shutdown;
 
+/// What has been read is sent once it is so many bytes...
+const GATHER_BYTES: usize = 64 * 1024;
+/// ...or so many messages, whatever [`Config::gather`] says.
+const GATHER_MESSAGES: usize = 16;
+
 /// The thread's state.
 pub(super) struct Follower {
     pub(super) config: Config,
@@ -33,8 +38,12 @@ pub(super) struct Follower {
     /// Files with an open descriptor, the one opened first in front; entries may be stale.
     pub(super) open: VecDeque<SourceId>,
     pub(super) open_files: usize,
-    /// What is still to be sent; nothing is read before this is empty.
+    /// What is still to be sent; once it is much, or [due](Self::due), nothing is read before this is empty.
     pub(super) outbox: VecDeque<Message>,
+    /// Bytes of lines in it.
+    gathered: usize,
+    /// When it was emptied last.
+    sent_at: Option<Instant>,
     /// Positions from before, and those of files that have ended.
     pub(super) book: Book,
     /// No positions were given.
@@ -93,6 +102,8 @@ impl Follower {
             open: VecDeque::new(),
             open_files: 0,
             outbox: VecDeque::new(),
+            gathered: 0,
+            sent_at: None,
             is_first_start: resume.is_empty(),
             book: Book::new(resume),
             backlog: VecDeque::new(),
@@ -139,18 +150,47 @@ impl Follower {
         if self.next_leaving_check.is_some_and(|at| now >= at) {
             self.check_leaving(now);
         }
-        let sent = !self.outbox.is_empty();
-        self.flush()?;
+        let sent = !self.outbox.is_empty() && self.due().is_none_or(|due| now >= due);
+        if sent {
+            self.flush()?;
+        }
         if let Some(id) = self.ready.pop_front() {
             self.turn(id);
             self.release_backlog();
         } else if !sent {
-            let until = self
-                .next_leaving_check
-                .map_or(self.next_walk(), |at| at.min(self.next_walk()));
+            let due = self.due().filter(|_| !self.outbox.is_empty());
+            let until = [self.next_leaving_check, due]
+                .into_iter()
+                .flatten()
+                .fold(self.next_walk(), Instant::min);
             self.sleep(until.saturating_duration_since(Instant::now()));
         }
         Ok(())
+    }
+
+    /// When what is to be sent goes; none: at once. After a silence nothing waits; while a little comes all the time it is
+    /// gathered, because to wake whoever receives it takes more than its few lines do.
+    fn due(&self) -> Option<Instant> {
+        let much = self.gathered >= GATHER_BYTES || self.outbox.len() >= GATHER_MESSAGES;
+        let sent_at = self.sent_at.filter(|_| !much && self.stop_at.is_none())?;
+        Some(sent_at + self.config.gather)
+    }
+
+    /// Puts lines into the outbox, behind those that they go on from.
+    fn post(&mut self, id: SourceId, offset: u64, mut bytes: Vec<u8>) {
+        self.gathered += bytes.len();
+        if let Some(Message::Bytes {
+            id: last,
+            offset: from,
+            bytes: before,
+        }) = self.outbox.back_mut()
+            && *last == id
+            && *from + before.len() as u64 == offset
+        {
+            before.append(&mut bytes);
+        } else {
+            self.outbox.push_back(Message::Bytes { id, offset, bytes });
+        }
     }
 
     /// Whether a shutdown was so long ago that nothing more is read.
@@ -223,6 +263,8 @@ impl Follower {
                 }
             }
         }
+        self.gathered = 0;
+        self.sent_at = Some(Instant::now());
         Ok(())
     }
 
@@ -306,7 +348,7 @@ impl Follower {
                             .file_bytes_decompressed
                             .add(bytes.len() as u64);
                     }
-                    self.outbox.push_back(Message::Bytes { id, offset, bytes });
+                    self.post(id, offset, bytes);
                 }
                 if more {
                     self.enqueue(id);

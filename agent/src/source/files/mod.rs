@@ -63,6 +63,8 @@ pub struct Config {
     pub max_open_files: usize,
     /// How many bytes one file may give before it is the next file's turn; also the most in one message.
     pub chunk_bytes: usize,
+    /// What was read may wait so long, since something was sent last, for more to be sent with it; zero: nothing waits.
+    pub gather: Duration,
     /// How the lines are wrapped, where the path does not tell it (pods: CRI, `*-json.log` of Docker: json-file).
     pub wrapper: Wrapper,
     /// Which labels of Docker's containers to keep.
@@ -90,6 +92,7 @@ impl Config {
             grace: Duration::from_secs(2),
             max_open_files: 4096,
             chunk_bytes: 256 * 1024,
+            gather: Duration::ZERO,
             wrapper: Wrapper::Auto,
             docker_labels: Vec::new(),
             own: Own::detect(),

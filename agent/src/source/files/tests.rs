@@ -6,6 +6,7 @@ mod rig;
 mod backlog;
 mod compressed;
 mod crowd;
+mod gather;
 mod interleaved;
 mod moments;
 mod remains;

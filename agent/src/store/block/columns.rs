@@ -99,6 +99,15 @@ fn hash_pair(column: u32, pattern: u32) -> u64 {
     hash ^ hash >> 32
 }
 
+/// Whether two patterns are the same. Most are but a byte or two, for which a loop is quicker than a call.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() > 4 {
+        return one == other;
+    }
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
+}
+
 impl Columns {
     /// Adds so many columns and gives the first one's number.
     pub(super) fn add(&mut self, count: usize) -> usize {
@@ -109,18 +118,17 @@ impl Columns {
 
     /// Puts a text into a column and gives its pattern. `around` tells that it is a piece of the text around a message.
     pub(super) fn push(&mut self, at: usize, text: &[u8], around: bool) -> u32 {
-        let mut parts = std::mem::take(&mut self.parts);
-        parts.clear();
-        parts.split(text);
+        self.parts.clear();
+        self.parts.split(text);
         let column = &self.columns[at];
         let mut local = column.last;
         let same = column
             .patterns
             .get(local as usize)
-            .is_some_and(|known| self.patterns.get(*known) == parts.pattern);
+            .is_some_and(|known| is_same(self.patterns.get(*known), &self.parts.pattern));
         if !same {
-            let pattern = self.patterns.intern(&parts.pattern);
-            let holds = !parts.numbers.is_empty() || !parts.wide.is_empty();
+            let pattern = self.patterns.intern(&self.parts.pattern);
+            let holds = !self.parts.numbers.is_empty() || !self.parts.wide.is_empty();
             local = self.local(at, pattern, around, holds);
         }
         let column = &mut self.columns[at];
@@ -135,13 +143,17 @@ impl Columns {
         let store = column.stores[local as usize];
         if store != NO_STORE {
             let store = &mut self.stores[store as usize];
-            store.numbers.extend_from_slice(&parts.numbers);
-            store.wide.extend_from_slice(&parts.wide);
-            if around && parts.numbers.len() >= 3 {
+            match self.parts.numbers.as_slice() {
+                [one] => store.numbers.push(*one),
+                numbers => store.numbers.extend_from_slice(numbers),
+            }
+            if !self.parts.wide.is_empty() {
+                store.wide.extend_from_slice(&self.parts.wide);
+            }
+            if around && self.parts.numbers.len() >= 3 {
                 store.events.push(self.event);
             }
         }
-        self.parts = parts;
         column.patterns[local as usize]
     }
 

@@ -109,7 +109,13 @@ pub(super) fn encode(
         ranges: Vec::new(),
         values: Vec::new(),
     };
-    let mut head = Head::default();
+    let mut head = Head {
+        kinds: Vec::with_capacity(picked.len()),
+        clocks: Vec::with_capacity(picked.len()),
+        times: Vec::with_capacity(picked.len()),
+        starts: Vec::with_capacity(picked.len()),
+        ..Head::default()
+    };
     for index in picked {
         // An index that is none is left out; its sequence number would have no event either.
         if let Some(event) = batch.events.get(*index as usize) {
@@ -407,12 +413,17 @@ impl Encoder<'_> {
         shape.extend_from_slice(&body.intros);
         let bits = body.sink.bits.finish();
 
+        let text = if self.plans.draft() {
+            Effort::Draft
+        } else {
+            Effort::Thorough
+        };
         let parts = [
             pack(&labels, Effort::Quick),
             pack(&time_bits, Effort::None),
             pack(&shape, Effort::Quick),
             pack(&body.sink.index, Effort::Quick),
-            pack(&body.patterns, Effort::Thorough),
+            pack(&body.patterns, text),
             pack(&body.digits, Effort::Quick),
             pack(&body.wide, Effort::Quick),
             pack(&bits, Effort::None),

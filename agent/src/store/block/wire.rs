@@ -19,6 +19,8 @@ pub struct Damaged {
 pub(super) enum Effort {
     /// Not at all: there is nothing to be found.
     None,
+    /// For text that is soon packed anew.
+    Draft,
     /// For columns, in which it finds little more with more time.
     Quick,
     /// For text. Of a small part it takes little time whatever it does.
@@ -29,6 +31,7 @@ impl Effort {
     fn level(self, len: usize) -> Option<i32> {
         match self {
             Self::None => None,
+            Self::Draft => Some(DRAFT),
             Self::Quick => Some(QUICK),
             Self::Thorough if len > LARGE => Some(QUICK),
             Self::Thorough => Some(THOROUGH),
@@ -36,6 +39,7 @@ impl Effort {
     }
 }
 
+const DRAFT: i32 = 1;
 const QUICK: i32 = 3;
 const THOROUGH: i32 = 9;
 /// From here on a thorough part would take more time than all others.

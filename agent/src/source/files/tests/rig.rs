@@ -144,6 +144,12 @@ impl Rig {
         }
     }
 
+    /// Holds that nothing has been sent that was not received.
+    #[track_caller]
+    pub(super) fn assert_nothing_sent(&self) {
+        assert!(self.receiver.as_ref().unwrap().try_recv().is_err());
+    }
+
     /// Receives until so many bytes have come in all.
     #[track_caller]
     pub(super) fn until_bytes(&mut self, total: usize) {
