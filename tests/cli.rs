@@ -175,6 +175,7 @@ fn a_broken_pack_is_2_and_names_the_place() {
         std::fs::write(&file, pack(rule)).unwrap();
         for command in [
             vec!["rules", "test", name],
+            vec!["rules", "pack", name],
             vec!["classify", "--pack", name, "-"],
         ] {
             let output = logsieve(&command, b"an apple\n");

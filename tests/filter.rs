@@ -1,9 +1,12 @@
 //! The Fluent Bit filter as Fluent Bit calls it: what it adds, what it leaves alone, what it costs.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::harness::filter::{Filtered, filter};
-use crate::harness::text;
+use crate::harness::filter::{Filtered, filter, filter_beside};
+use crate::harness::{dir, logsieve, text};
 
 /// A record as Fluent Bit's `tail` makes it.
 fn record(line: &str) -> Vec<u8> {
@@ -232,5 +235,127 @@ fn a_record_of_150_bytes_takes_at_most_30_000_instructions() {
         if function == "logsieve_openstack" {
             assert!(for_150 <= 30_000, "{for_150} instructions for 150 bytes");
         }
+    }
+}
+
+/// A pack with one rule, as a file for the filter.
+fn put_pack(directory: &Path) {
+    let pack = directory.join("mine.yaml");
+    fs::write(
+        &pack,
+        "version: 1\nname: fruit\ntaxonomy:\n  version: 1\n  categories: [{id: fruit, means: \"an apple or a pear\"}]\nrules:\n  - id: fruit.apple\n    category: fruit\n    any: [\"apple\"]\n    match: [\"an apple\"]\n",
+    )
+    .unwrap();
+    let packed = logsieve(["rules", "pack", pack.to_str().unwrap()], b"").expect(0);
+    fs::write(directory.join("logsieve.pack"), packed.stdout).unwrap();
+}
+
+/// What the filter answers to this line, and what it says on standard error.
+fn beside(
+    directories: &[&Path],
+    function: &str,
+    records: &[String],
+) -> Option<(Vec<Value>, String)> {
+    let (_, after, said) = filter_beside(directories, function, records)?;
+    let after = after
+        .iter()
+        .map(|after| serde_json::from_slice(kept(after)).unwrap());
+    Some((after.collect(), said))
+}
+
+#[test]
+fn a_pack_and_keys_from_an_accessible_path_take_the_place_of_those_compiled_in() {
+    let (empty, full) = (dir(), dir());
+    put_pack(full.path());
+    fs::write(full.path().join("logsieve.keys"), "event\n msg\n").unwrap();
+    let records = [
+        r#"{"log":"an apple"}"#.to_owned(),
+        r#"{"msg":"an apple","log":"a stone"}"#.to_owned(),
+        r#"{"log":"disk full"}"#.to_owned(),
+    ];
+    // The first directory that has the file.
+    let both = [empty.path(), full.path()];
+    let Some((after, said)) = beside(&both, "logsieve", &records) else {
+        return;
+    };
+    assert_eq!(after[0]["category"], "fruit");
+    assert_eq!(after[1]["category"], "fruit");
+    assert_ne!(after[2]["category"], "storage");
+    assert_eq!(said, "logsieve: logsieve.pack: 1 rules\n");
+    // The other function keeps its pack, and has the keys too.
+    let (after, _) = beside(&both, "logsieve_openstack", &records).unwrap();
+    assert_ne!(after[0]["category"], "fruit");
+    let (after, said) = beside(&[empty.path()], "logsieve", &records).unwrap();
+    assert_eq!(after[2]["category"], "storage");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_volume_of_kubernetes_is_made_of_links() {
+    let volume = dir();
+    let data = volume.path().join("..2026_03_01");
+    fs::create_dir(&data).unwrap();
+    put_pack(&data);
+    std::os::unix::fs::symlink("..2026_03_01", volume.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/logsieve.pack", volume.path().join("logsieve.pack"))
+        .unwrap();
+    let records = [r#"{"log":"an apple"}"#.to_owned()];
+    let Some((after, said)) = beside(&[volume.path()], "logsieve", &records) else {
+        return;
+    };
+    assert_eq!(after[0]["category"], "fruit", "{said}");
+}
+
+#[test]
+fn a_pack_that_is_of_no_use_is_told_once_and_what_is_compiled_in_is_used() {
+    let packed = {
+        let place = dir();
+        put_pack(place.path());
+        fs::read(place.path().join("logsieve.pack")).unwrap()
+    };
+    let mut damaged = packed.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "no packed pack"),
+        (b"version: 1\nname: fruit\n", "no packed pack"),
+        (&damaged, "damaged"),
+        (&packed[..packed.len() - 1], "damaged"),
+        (&vec![b'x'; 5 << 20], "larger"),
+    ];
+    let records = vec![r#"{"log":"disk full"}"#.to_owned(); 3];
+    let place = dir();
+    let file = place.path().join("logsieve.pack");
+    for (bytes, told) in cases {
+        fs::write(&file, bytes).unwrap();
+        let Some((after, said)) = beside(&[place.path()], "logsieve", &records) else {
+            return;
+        };
+        assert_eq!(after[2]["category"], "storage");
+        assert!(
+            said.contains(told) && said.contains("logsieve.pack"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    // What is no file, what lies outside of the directory, keys that are no text.
+    let outside = dir();
+    fs::write(outside.path().join("pack"), &packed).unwrap();
+    for make in [
+        (|file: &Path, _: &Path| fs::create_dir(file).unwrap()) as fn(&Path, &Path),
+        |file, outside| {
+            fs::remove_dir(file).unwrap();
+            std::os::unix::fs::symlink(outside.join("pack"), file).unwrap();
+        },
+    ] {
+        let _ = fs::remove_file(&file);
+        make(&file, outside.path());
+        fs::write(place.path().join("logsieve.keys"), b"\xff").unwrap();
+        let (after, said) = beside(&[place.path()], "logsieve", &records).unwrap();
+        assert_eq!(after[2]["category"], "storage");
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(
+            said.contains("logsieve.pack: ") && said.contains("logsieve.keys: "),
+            "{said}"
+        );
     }
 }

@@ -1,6 +1,8 @@
 """Fluent Bit's side of its WASM filter, for the tests: calls the module as flb_wasm_call_function_format_json does.
 
-    host.py MODULE FUNCTION
+    host.py MODULE FUNCTION [DIRECTORY ...]
+
+The directories are the filter's `accessible_paths`. What the module says on standard error goes to standard error.
 
 Standard input: records, each as its length (32 bits, little endian) and its bytes. Standard output, for each: the instructions that were
 executed for it (64 bits), the bytes of linear memory after it (64 bits), 1 where the record would go on or 0 where Fluent Bit would lose it
@@ -44,8 +46,15 @@ def main():
     module = compiled(engine, sys.argv[1])
     store = wasmtime.Store(engine)
     store.set_fuel(FUEL)
-    # No imports: a runtime has to offer nothing.
-    exports = wasmtime.Instance(store, module, []).exports(store)
+    # Nothing but WASI: Fluent Bit's runtime offers no more.
+    linker = wasmtime.Linker(engine)
+    linker.define_wasi()
+    wasi = wasmtime.WasiConfig()
+    wasi.inherit_stderr()
+    for directory in sys.argv[3:]:
+        wasi.preopen_dir(directory, directory)
+    store.set_wasi(wasi)
+    exports = linker.instantiate(store, module).exports(store)
     memory, malloc, free, apply = (exports[name] for name in ('memory', 'malloc', 'free', sys.argv[2]))
     out = sys.stdout.buffer
 

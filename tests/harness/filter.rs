@@ -46,17 +46,34 @@ pub(crate) fn filter<R: AsRef<[u8]>>(
     function: &str,
     records: impl IntoIterator<Item = R> + Send,
 ) -> Option<(Filtered, Vec<Filtered>)> {
+    filter_beside(&[], function, records).map(|(start, all, _)| (start, all))
+}
+
+/// The same with these directories for its `accessible_paths`; and what it says on standard error.
+pub(crate) fn filter_beside<R: AsRef<[u8]>>(
+    directories: &[&Path],
+    function: &str,
+    records: impl IntoIterator<Item = R> + Send,
+) -> Option<(Filtered, Vec<Filtered>, String)> {
     let mut host = Command::new(python()?)
         .arg(repo().join("tests/filter_host/host.py"))
         .arg(module())
         .arg(function)
+        .args(directories)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut errors = host.stderr.take().unwrap();
     let mut input = BufWriter::new(host.stdin.take().unwrap());
     let mut output = BufReader::new(host.stdout.take().unwrap());
-    let all = std::thread::scope(|scope| {
+    let (all, said) = std::thread::scope(|scope| {
+        let said = scope.spawn(move || {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).unwrap();
+            said
+        });
         scope.spawn(move || {
             for record in records {
                 let record = record.as_ref();
@@ -79,9 +96,9 @@ pub(crate) fn filter<R: AsRef<[u8]>>(
                 record: (head[16] == 1).then_some(reply),
             });
         }
-        all
+        (all, said.join().unwrap())
     });
-    assert!(host.wait().unwrap().success());
+    assert!(host.wait().unwrap().success(), "{said}");
     let mut all = all.into_iter();
-    Some((all.next().unwrap(), all.collect()))
+    Some((all.next().unwrap(), all.collect(), said))
 }

@@ -17,15 +17,21 @@ use std::{
     sync::Arc,
 };
 
-use logline::rules::RuleSet;
+use logline::rules::{Pack, RuleSet};
 
-use crate::{filter::Filter, record::Keys};
+use crate::{filter::Filter, record::Keys, wasi};
 
 /// The pack that the build was told.
 static PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pack.bin"));
 static OPENSTACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openstack.bin"));
 /// The keys that the build was told.
 static KEYS: &str = include_str!(concat!(env!("OUT_DIR"), "/keys.txt"));
+
+/// The files of an accessible path that take the place of what is compiled in: a pack as `logsieve rules pack` writes it, and keys.
+const PACK_FILE: &str = "logsieve.pack";
+const KEYS_FILE: &str = "logsieve.keys";
+/// The longest file of keys, in bytes.
+const MAX_KEYS: usize = 4096;
 
 /// Before each piece of memory stands its length.
 const HEAD: usize = 16;
@@ -37,21 +43,64 @@ type Known = RefCell<Option<Option<Filter>>>;
 thread_local! {
     static CHOSEN: Known = const { RefCell::new(None) };
     static FOR_OPENSTACK: Known = const { RefCell::new(None) };
+    /// The keys of an accessible path, where it has some.
+    static OTHER_KEYS: RefCell<Option<String>> = const { RefCell::new(None) };
     /// A copy of a record that came without a NUL.
     static COPY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The filter by a pack that is compiled in.
 fn filter(pack: &[u8]) -> Option<Filter> {
-    let rules = RuleSet::unpack(pack).ok()?;
-    let keys = KEYS.split(',').map(str::trim).filter(|key| !key.is_empty());
-    Some(Filter::new(Arc::new(rules), Keys::new(keys)))
+    RuleSet::unpack(pack).ok().map(made)
 }
 
-/// Makes the rules ready, which takes a while: a runtime that calls it does so when the module is loaded.
+fn made(rules: RuleSet) -> Filter {
+    let keys = OTHER_KEYS.take();
+    let names = keys.as_deref().unwrap_or(KEYS).split([',', '\n']);
+    let names = names.map(str::trim).filter(|key| !key.is_empty());
+    let filter = Filter::new(Arc::new(rules), Keys::new(names));
+    OTHER_KEYS.set(keys);
+    filter
+}
+
+/// The pack of an accessible path, and what is said of it; none where there is no such file or it is of no use.
+fn rules_of_file() -> Option<RuleSet> {
+    let read = wasi::read(PACK_FILE, Pack::MAX_BYTES)?;
+    match read.and_then(|bytes| RuleSet::unpack(&bytes).map_err(|error| error.to_string())) {
+        Ok(rules) => {
+            wasi::say(&format!("{PACK_FILE}: {} rules", rules.len()));
+            Some(rules)
+        }
+        Err(why) => {
+            wasi::say(&format!(
+                "{PACK_FILE}: {why}; the rules that are compiled in are used"
+            ));
+            None
+        }
+    }
+}
+
+/// The keys of an accessible path.
+fn keys_of_file() -> Option<String> {
+    let read = wasi::read(KEYS_FILE, MAX_KEYS)?;
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string()));
+    text.map_err(|why| {
+        wasi::say(&format!(
+            "{KEYS_FILE}: {why}; the keys that are compiled in are used"
+        ));
+    })
+    .ok()
+}
+
+/// Makes the rules ready, which takes a while: a runtime that calls it does so when the module is loaded. Such a one has WASI, as without
+/// it WAMR does not call it, and the first record makes ready what is compiled in.
 #[unsafe(no_mangle)]
 pub extern "C" fn _initialize() {
     CHOSEN.with_borrow_mut(|known| {
-        known.get_or_insert_with(|| filter(PACK));
+        known.get_or_insert_with(|| {
+            OTHER_KEYS.set(keys_of_file());
+            rules_of_file().map(made).or_else(|| filter(PACK))
+        });
     });
 }
 
