@@ -9,14 +9,18 @@ use logline::{
     sieve::Source,
 };
 
-use crate::record::{self, FIELDS, Keys, PREFIX, Record};
+use crate::{
+    mend::mend,
+    record::{self, FIELDS, Keys, PREFIX, Record},
+};
 
-/// The filter with its memory: one set of rules, two buffers that are used again for every record.
+/// The filter with its memory: one set of rules, three buffers that are used again for every record.
 #[derive(Debug)]
 pub struct Filter {
     alone: Alone,
     keys: Keys,
     text: Vec<u8>,
+    mended: Vec<u8>,
     reply: Vec<u8>,
 }
 
@@ -28,6 +32,7 @@ impl Filter {
             alone: Alone::new(rules),
             keys,
             text: Vec::new(),
+            mended: Vec::new(),
             reply: Vec::new(),
         }
     }
@@ -35,8 +40,35 @@ impl Filter {
     /// The record with the five fields at its end, followed by a NUL; everything else of it stays byte for byte. A field whose name the
     /// record has already gets [`PREFIX`] before its name, and is left out where that name is taken as well.
     ///
-    /// None: the record goes through as it is. It is no JSON object, holds no text, or there is no memory for it.
+    /// None: the record goes through as it is. It is no JSON object, holds no text, or there is no memory for it. What Fluent Bit prints
+    /// and does not take back goes through as [`mend`] makes it, with the five fields where it has a text.
     pub fn apply(&mut self, record: &[u8]) -> Option<&[u8]> {
+        if self.judge(record).is_none() {
+            let mut mended = std::mem::take(&mut self.mended);
+            let answered = self.judge_mended(record, &mut mended);
+            self.mended = mended;
+            answered?;
+        }
+        Some(&self.reply)
+    }
+
+    fn judge_mended(&mut self, record: &[u8], mended: &mut Vec<u8>) -> Option<()> {
+        mended.clear();
+        // At worst every second byte is a key.
+        mended.try_reserve(record.len() * 2 + 8).ok()?;
+        mend(record, mended)?;
+        if self.judge(mended).is_none() {
+            record::is_object(mended).then_some(())?;
+            self.reply.clear();
+            self.reply.try_reserve(mended.len() + 1).ok()?;
+            self.reply.extend_from_slice(mended);
+            self.reply.push(0);
+        }
+        Some(())
+    }
+
+    /// Writes the reply.
+    fn judge(&mut self, record: &[u8]) -> Option<()> {
         let read = record::read(record, &self.keys)?;
         let text = if read.escaped {
             self.text.clear();
@@ -56,7 +88,7 @@ impl Filter {
         self.reply.clear();
         self.reply.try_reserve(record.len() + ROOM).ok()?;
         splice(record, &read, &verdict, &mut self.reply);
-        Some(&self.reply)
+        Some(())
     }
 }
 

@@ -103,6 +103,16 @@ pub fn read<'a>(record: &'a [u8], keys: &Keys) -> Option<Record<'a>> {
     }
 }
 
+/// Whether this is a JSON object.
+#[must_use]
+pub fn is_object(record: &[u8]) -> bool {
+    let mut cursor = Cursor {
+        bytes: record,
+        at: 0,
+    };
+    cursor.peek() == Some(b'{') && cursor.value().is_some() && cursor.peek().is_none()
+}
+
 /// The bit of a field's name, if it is one that the filter would add.
 fn names(key: &[u8]) -> u16 {
     let (name, shift) = match key.strip_prefix(PREFIX.as_bytes()) {
