@@ -285,6 +285,28 @@ fn both_sides_of_a_connection_name_the_same_place() {
     );
 }
 
+/// Both were seen in a Fluent Bit 5.1.1 that was killed: without the first, files that it had not met before were read from their ends;
+/// with the second, chunks that it had acknowledged were thrown away.
+#[test]
+fn a_fluent_bit_that_is_killed_loses_nothing_by_its_configuration() {
+    for path in named("fluent-bit", "fluent-bit.yaml") {
+        let whole = yaml(&path);
+        let is_on = |value: &Value| *value == true || value == "on";
+        assert!(
+            !is_on(&whole["service"]["storage.checksum"]),
+            "{}",
+            path.display()
+        );
+        for input in whole["pipeline"]["inputs"].as_array().unwrap() {
+            if input["name"] == "tail" {
+                assert!(is_on(&input["read_from_head"]), "{}", path.display());
+                assert!(input["db"].is_string(), "{}", path.display());
+            }
+            assert_eq!(input["storage.type"], "filesystem", "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn the_filter_is_called_by_names_that_it_has() {
     let fluent = yaml(&repo().join("fluent-bit/wasm-filter/fluent-bit.yaml"));

@@ -102,9 +102,13 @@ pub(super) fn place(record: Record, about: &About<'_>) -> Result<Placed, &'stati
     let stream = stream(&mut fields);
     let told = told_time(&mut fields);
     let stated = told_level(&mut fields);
-    // Marks of the runtimes' pieces, which the sender has joined.
-    for (key, whole) in [("logtag", "F"), ("_p", "F")] {
-        if fields.get(key).is_some_and(|mark| mark == whole) {
+    // Marks of the runtimes' pieces, which the sender has joined. Fluent Bit leaves that of the first one.
+    for (key, joined) in [("logtag", &["F"][..]), ("_p", &["F", "P"])] {
+        if fields
+            .get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|mark| joined.contains(&mark))
+        {
             fields.remove(key);
         }
     }
