@@ -84,7 +84,7 @@ const WORDS: &[(Sense, &str)] = &[
         Sense::Error,
         "error errors failed failure failures fail fails failing exception exceptions corrupt corrupted corruption unhandled \
          uncaught traceback abnormally critical err severe malformed nonexistent died crash backtrace eaddrinuse enoent eacces \
-         enospc emfile enomem eperm undefined unsuccessful oom misconfigured lockup inaccessible unreadable cannot can't couldn't \
+         enospc emfile enomem eperm uncorrectable undefined unsuccessful oom misconfigured lockup inaccessible unreadable cannot can't couldn't \
          unable",
     ),
     (
@@ -93,7 +93,7 @@ const WORDS: &[(Sense, &str)] = &[
          unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused epipe \
          etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale unavailable \
          unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive inconsistent \
-         conflict retrying wrong bounced deferred bogus losing incorrect refusing flooding hang hung stall stalls",
+         conflict violation violations overcurrent undervoltage overheating overheated starvation retrying wrong bounced deferred bogus losing incorrect refusing flooding hang hung stall stalls",
     ),
     (
         Sense::Input,
