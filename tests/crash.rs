@@ -186,7 +186,7 @@ fn a_kill_at_any_moment_loses_no_line_and_repeats_at_most_a_batch() {
         Answer::status(200)
     });
     let config = format!(
-        "sources:\n  files: {{include: [\"{}/*/*/*.log\"], start_at: beginning, rescan_seconds: 1}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 200}}\nsinks:\n  stdout: {{enabled: false}}\n  out: {{type: http, url: \"{}\", compression: none, batch: {{max_events: {BATCH_EVENTS}}}}}\n",
+        "sources:\n  files: {{include: [\"{}/*/*/*.log\"], start_at: beginning, rescan_seconds: 1}}\n  docker: {{enabled: off}}\n  demo: off\nevents: {{max_wait_ms: 10000}}\nsinks:\n  stdout: {{enabled: false}}\n  out: {{type: http, url: \"{}\", compression: none, batch: {{max_events: {BATCH_EVENTS}}}}}\n",
         pods.display(),
         receiver.url()
     );

@@ -35,7 +35,8 @@ pub struct Limits {
     pub max_bytes: usize,
     /// Lines of one event; what follows makes an event of its own.
     pub max_lines: u32,
-    /// How long an open event waits for its next line, in milliseconds. An event that keeps growing goes after ten times that.
+    /// How long an open event waits for its next line, in milliseconds. An event that keeps growing goes after ten times that,
+    /// and so does a piece of a line whose rest does not come.
     pub max_wait_ms: u64,
     /// Join stack traces and continuations; off, every line is an event (pieces are joined all the same).
     pub multiline: bool,

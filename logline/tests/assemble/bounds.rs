@@ -35,7 +35,7 @@ fn waiting_starts_anew_after_a_restart() {
     let mut saved = Vec::new();
     assembler.snapshot(&mut saved);
     let restored = Assembler::restore(FREE, &saved, 5).expect("a snapshot");
-    assert_eq!(restored.deadline_ms(), Some(1_005));
+    assert_eq!(restored.deadline_ms(), Some(10_005));
 }
 
 #[test]
@@ -126,10 +126,10 @@ fn a_piece_whose_rest_never_comes_leaves_after_the_wait_and_says_so() {
             &mut |event| events.push(own(event)),
         );
         assert_eq!(assembler.open_from(), Some(40));
-        assert_eq!(assembler.deadline_ms(), Some(1_007));
-        assembler.expire(1_006, &mut |event| events.push(own(event)));
+        assert_eq!(assembler.deadline_ms(), Some(10_007));
+        assembler.expire(10_006, &mut |event| events.push(own(event)));
         assert!(events.is_empty());
-        assembler.expire(1_007, &mut |event| events.push(own(event)));
+        assembler.expire(10_007, &mut |event| events.push(own(event)));
         assert_eq!(assembler.deadline_ms(), None);
         assert_eq!(events.len(), 1);
         assert_eq!(

@@ -119,18 +119,25 @@ impl Task {
     async fn run(&mut self, docker: &Docker) -> Result<(), Disconnected> {
         self.open()?;
         let mut back_off = BackOff::new();
+        let mut stood = false;
         loop {
             let before = self.cursor.position();
             let end = self.read().await?;
             if self.cursor.position() != before {
                 back_off = BackOff::new();
             }
-            match (end, is_running(docker, &self.following.id).await) {
+            let running = is_running(docker, &self.following.id).await;
+            // Engines before 23 may end what they send to a follower just before a container's last lines, when it ends:
+            // what is asked for while it stands still is whole.
+            let stood_before = std::mem::replace(&mut stood, matches!(running, Ok(Some(false))));
+            match (end, running) {
                 (_, Ok(None)) => break,
+                (End::Complete, Ok(Some(false))) if !stood_before => {}
                 // A restart may be told while this waits.
                 (End::Complete | End::Unreadable, Ok(Some(false)))
                 | (End::Unreadable, Ok(Some(true))) => {
                     self.following.look.notified().await;
+                    stood = false;
                     back_off = BackOff::new();
                 }
                 (End::Complete | End::Failed, _) | (_, Err(_)) => {
@@ -176,6 +183,7 @@ impl Task {
                 return Ok(End::Failed);
             }
         };
+        let whole = matches!(self.begin, Begin::Tail(1..));
         if matches!(self.begin, Begin::Tail(_)) {
             // If nothing comes before the next request, that one must not begin any later than this one.
             self.begin = Begin::Since(asked_at);
@@ -194,6 +202,10 @@ impl Task {
                     return Ok(End::Failed);
                 }
                 None => {
+                    if whole && self.cursor.position().is_none() {
+                        // There was nothing yet: what there will be is new.
+                        self.begin = Begin::All;
+                    }
                     self.half_line = framer.rest();
                     return Ok(End::Complete);
                 }

@@ -1,11 +1,21 @@
-//! Frames and positions without an engine; what an engine does is tested with a real one in `tests/docker.rs`.
+//! Frames and positions without an engine, and an engine's rarer ways; what it usually does is tested with a real one in
+//! `tests/docker.rs`.
 
 use std::convert::Infallible;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use logline::event::Stream;
 
 use super::frames::{Cursor, Frame, Framer, time_of};
 use super::names::Names;
+use super::{Config, Host, Start, spawn};
+use crate::shutdown::Shutdown;
+use crate::source::{Counters, Message};
 
 type Frames = Vec<(Stream, Vec<u8>)>;
 
@@ -174,4 +184,88 @@ fn names_are_chosen_by_globs() {
             .to_string()
             .contains("no valid glob")
     );
+}
+
+/// Answers as an engine does of which one container has just ended: the first request for its logs is ended before the line
+/// that the container has printed, later ones give it.
+fn engine_that_ends_a_follower_early() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked_for_logs = Arc::new(AtomicUsize::new(0));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let asked_for_logs = Arc::clone(&asked_for_logs);
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream);
+                loop {
+                    let mut request = String::new();
+                    while !request.ends_with("\r\n\r\n") {
+                        if reader.read_line(&mut request).unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    let path = request.split(' ').nth(1).unwrap();
+                    let body = if path.ends_with("/version") {
+                        br#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}"#
+                            .to_vec()
+                    } else if path.contains("/logs?") {
+                        match asked_for_logs.fetch_add(1, Ordering::SeqCst) {
+                            0 => Vec::new(),
+                            _ => framed(1, format!("{TIME}the last line\n").as_bytes()),
+                        }
+                    } else if path.contains("/containers/json") {
+                        let state = match asked_for_logs.load(Ordering::SeqCst) {
+                            0 => "running",
+                            _ => "exited",
+                        };
+                        format!(
+                            r#"[{{"Id":"c0ffee","Names":["/one"],"Image":"i","State":"{state}"}}]"#
+                        )
+                        .into_bytes()
+                    } else {
+                        b"{}".to_vec()
+                    };
+                    let endless = path.contains("/events");
+                    let length = if endless { 1 << 20 } else { body.len() };
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nApi-Version: 1.41\r\nContent-Length: {length}\r\n\r\n"
+                    );
+                    let stream = reader.get_mut();
+                    let sent = stream.write_all(head.as_bytes());
+                    if endless {
+                        std::thread::park();
+                    }
+                    if sent.and_then(|()| stream.write_all(&body)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn the_last_line_of_a_container_comes_although_the_engine_ends_its_follower_before_it() {
+    for start_at in [Start::All, Start::Tail(10)] {
+        let config = Config {
+            host: Host::Tcp(engine_that_ends_a_follower_early()),
+            start_at,
+            ..Config::default()
+        };
+        let (sender, messages) = sync_channel(16);
+        let shutdown = Shutdown::new();
+        let counters = Arc::new(Counters::default());
+        let thread = spawn(config, sender, shutdown.clone(), counters).unwrap();
+        let line = loop {
+            match messages.recv_timeout(Duration::from_secs(40)).unwrap() {
+                Message::Record { bytes, .. } => break bytes,
+                _ => {}
+            }
+        };
+        assert_eq!(line, format!("{TIME}the last line\n").into_bytes());
+        shutdown.trigger();
+        drop(messages);
+        thread.join().unwrap();
+    }
 }

@@ -5,26 +5,28 @@
 //! let go of their channel, the flow passes on what it holds and lets go of its own, the store keeps the rest and the sinks
 //! deliver it as far as they can; all of it within a deadline. What is not delivered by then is delivered by the next run.
 
-use std::collections::HashMap;
+mod reload;
+mod watch;
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use logline::rules::Pack;
-use logline::template::{self, TemplateId};
+use logline::template;
 use logline::time::TimeContext;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
+
+use self::reload::{Reload, places, remembered};
+use self::watch::{Rooms, Trouble, watch};
 
 use crate::answers;
 use crate::ask::Engine;
 use crate::classify::llm::{self, Llm};
-use crate::classify::{self, Answer, Handle, Judgement, Remembered, Renewal, Said};
-use crate::config::{self, Checked, Listener, PackChoice};
-use crate::flow::{Control, Ends, Flow, LateSieve, Settings, Worker};
+use crate::classify::{self, Answer, Judgement, Said};
+use crate::config::{self, Checked, Listener};
+use crate::flow::{Ends, Flow, LateSieve, Settings, Worker};
 use crate::http;
 use crate::models;
 use crate::packs;
@@ -32,7 +34,7 @@ use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Counters};
 use crate::sources;
-use crate::store::{self, KnownTemplate, Recovered, Store};
+use crate::store::{self, Recovered, Store};
 use crate::stores;
 use crate::telemetry::{Health, Metrics, clock, listener};
 use crate::writing::Desk;
@@ -41,14 +43,6 @@ use crate::writing::Desk;
 const MESSAGES: usize = 32;
 /// Batches between the flow and the store.
 const BATCHES: usize = 4;
-/// The part of the health that speaks of files.
-const FILES: &str = "files";
-/// How often the main thread looks whether the rooms have ended: at first, and while they are to end...
-const POLL: Duration = Duration::from_millis(20);
-/// ...and once the agent has run for a while.
-const RARE_POLL: Duration = Duration::from_millis(200);
-/// The rooms end by themselves when the drain's time is over; this much later something is wrong.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// Runs the agent until a signal, the end of standard output, or the end of all sources.
 ///
@@ -317,33 +311,6 @@ fn open_store(config: &Checked) -> (Store, Recovered) {
     (store, recovered)
 }
 
-/// The model that gave each template its place.
-fn places(store: &Store) -> HashMap<TemplateId, String> {
-    // A store that cannot be read says so elsewhere; then the places are made anew.
-    let places = store.reader().embeddings().unwrap_or_default();
-    places
-        .into_iter()
-        .map(|known| (known.id, known.embedding.version))
-        .collect()
-}
-
-/// What the stages after the rules are told of the runs before.
-fn remembered(
-    templates: &[KnownTemplate],
-    mut placed: HashMap<TemplateId, String>,
-) -> Vec<Remembered> {
-    templates
-        .iter()
-        .filter(|template| template.alias_of.is_none())
-        .map(|template| Remembered {
-            id: template.id,
-            text: template.text.clone(),
-            judged: template.judged.clone(),
-            placed_by: placed.remove(&template.id),
-        })
-        .collect()
-}
-
 /// Binds the listener of `section`, if it is wanted.
 fn bind(
     wanted: Option<&Listener>,
@@ -371,182 +338,5 @@ async fn serve(listener: TcpListener, pages: axum::Router) {
     };
     if let Err(problem) = served {
         error!(%problem, "a listener has ended; the flow goes on");
-    }
-}
-
-/// What a SIGHUP does: the pack and the model are read again, and where one is not sound the old one goes on.
-struct Reload<'a> {
-    choice: &'a PackChoice,
-    control: Sender<Control>,
-    handle: &'a Handle,
-    classifier: &'a http::Classifier,
-    store: &'a Store,
-    health: &'a Health,
-    metrics: &'a Metrics,
-}
-
-impl Reload<'_> {
-    fn renewal(&self, pack: Option<Arc<Pack>>) -> Renewal {
-        let templates = self.store.reader().templates();
-        Renewal {
-            pack,
-            known: remembered(&templates, places(self.store)),
-        }
-    }
-
-    fn reload(&self) {
-        let pack = packs::read(self.choice)
-            .and_then(|pack| packs::compile(&pack).map(|rules| (pack, rules)));
-        self.metrics.reloaded(pack.is_ok());
-        match pack {
-            Ok((pack, rules)) => {
-                info!(pack = %pack.name, rules = rules.len(), "pack reloaded");
-                self.health.fine("pack", loaded(&pack));
-                self.handle.reload(self.renewal(Some(Arc::new(pack))));
-                let rules = Arc::new(rules);
-                self.classifier.renew(Arc::clone(&rules));
-                // A flow that has ended needs no rules.
-                let _ = self.control.send(Control::Rules(rules));
-            }
-            Err(problem) => {
-                self.handle.reload(self.renewal(None));
-                warn!(%problem, "the pack is not sound; the one loaded before goes on");
-                self.health.broken(
-                    "pack",
-                    format!("reload refused, the pack loaded before goes on: {problem}"),
-                );
-            }
-        }
-    }
-}
-
-/// Tells in the health what the sources cannot read.
-struct Trouble<'a> {
-    counters: &'a Counters,
-    health: &'a Health,
-    usual: String,
-    told: String,
-}
-
-impl<'a> Trouble<'a> {
-    fn new(counters: &'a Counters, health: &'a Health) -> Self {
-        Self {
-            counters,
-            health,
-            usual: health.detail(FILES).unwrap_or_default(),
-            told: String::new(),
-        }
-    }
-
-    fn look(&mut self) {
-        let now = self.counters.file_trouble.get();
-        if now == self.told {
-            return;
-        }
-        if now.is_empty() {
-            self.health.fine(FILES, self.usual.clone());
-        } else {
-            self.health.broken(FILES, now.clone());
-        }
-        self.told = now;
-    }
-}
-
-/// Waits for signals and for the end of the rooms; returns when the rooms have ended.
-async fn watch(
-    shutdown: &Shutdown,
-    rooms: &Rooms,
-    reload: &Reload<'_>,
-    mut trouble: Trouble<'_>,
-    drain_timeout: Duration,
-) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let began = Instant::now();
-    let mut deadline: Option<Instant> = None;
-    loop {
-        // Whoever runs it for a moment does not wait for its end; one that runs for days sleeps.
-        let poll = match deadline {
-            None => (began.elapsed() / 10).clamp(POLL, RARE_POLL),
-            Some(_) => POLL,
-        };
-        tokio::select! {
-            _ = terminate.recv() => stop(shutdown, &mut deadline, drain_timeout)?,
-            _ = interrupt.recv() => stop(shutdown, &mut deadline, drain_timeout)?,
-            _ = hang_up.recv() => reload.reload(),
-            () = tokio::time::sleep(poll) => {}
-        }
-        trouble.look();
-        if rooms.have_ended() {
-            shutdown.trigger();
-            return Ok(());
-        }
-        // Whoever reads standard output has gone: the agent has nobody to work for.
-        if deadline.is_none() && rooms.a_sink_has_ended() {
-            deadline = Some(Instant::now() + drain_timeout + MARGIN);
-            shutdown.trigger();
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            anyhow::bail!(
-                "not everything that was read could be kept within {drain_timeout:?} (drain_timeout_seconds)"
-            );
-        }
-    }
-}
-
-/// The first signal begins the drain, the second ends the agent at once.
-fn stop(
-    shutdown: &Shutdown,
-    deadline: &mut Option<Instant>,
-    drain_timeout: Duration,
-) -> anyhow::Result<()> {
-    if deadline.is_some() {
-        anyhow::bail!("stopped before everything that was read was passed on");
-    }
-    info!("stopping: passing on what has been read");
-    *deadline = Some(Instant::now() + drain_timeout + MARGIN);
-    shutdown.trigger();
-    Ok(())
-}
-
-/// The threads of the rooms.
-struct Rooms {
-    sources: Vec<JoinHandle<()>>,
-    flow: JoinHandle<()>,
-    keeper: JoinHandle<()>,
-    sinks: Vec<JoinHandle<std::io::Result<()>>>,
-    bert: JoinHandle<()>,
-    handle: Handle,
-    http: Option<JoinHandle<()>>,
-}
-
-impl Rooms {
-    /// The store is the last to end: after the flow, which ends after the sources, and after the sinks.
-    fn have_ended(&self) -> bool {
-        self.keeper.is_finished() && self.sinks.iter().all(JoinHandle::is_finished)
-    }
-
-    fn a_sink_has_ended(&self) -> bool {
-        self.sinks.iter().any(JoinHandle::is_finished) && !self.flow.is_finished()
-    }
-
-    /// Waits for the threads and gives the error of an output that has ended, if there was one.
-    fn join(self) -> anyhow::Result<()> {
-        let panicked = |_| anyhow::anyhow!("a room has panicked; this is a bug");
-        for sink in self.sinks {
-            sink.join().map_err(panicked)?.context("standard output")?;
-        }
-        self.keeper.join().map_err(panicked)?;
-        self.flow.join().map_err(panicked)?;
-        self.handle.end();
-        self.bert.join().map_err(panicked)?;
-        for source in self.sources {
-            source.join().map_err(panicked)?;
-        }
-        if let Some(http) = self.http {
-            http.join().map_err(panicked)?;
-        }
-        Ok(())
     }
 }
