@@ -172,9 +172,16 @@ fn fluent_bits_keys_are_documented() {
             ("outputs", "output"),
         ] {
             for component in whole["pipeline"][kind].as_array().into_iter().flatten() {
-                let component = component.as_object().unwrap();
-                let name = component["name"].as_str().unwrap();
-                all_known(&path, &format!("fluent-bit {one} {name}"), component);
+                let mut component = component.as_object().unwrap().clone();
+                let name = component["name"].as_str().unwrap().to_owned();
+                // Every component may have them; a filter may be one.
+                let processors = component.remove("processors").unwrap_or_default();
+                for processor in processors["logs"].as_array().into_iter().flatten() {
+                    let processor = processor.as_object().unwrap();
+                    let name = processor["name"].as_str().unwrap();
+                    all_known(&path, &format!("fluent-bit filter {name}"), processor);
+                }
+                all_known(&path, &format!("fluent-bit {one} {name}"), &component);
                 assert!(
                     kind == "inputs" || component.contains_key("match"),
                     "{at}: {name} matches nothing"
