@@ -331,9 +331,14 @@ impl Place<'_> {
             | SinkType::Loki
             | SinkType::Blackhole => 1_000,
         };
+        // The larger, the cheaper: each request is followed by a commit. Receivers of HTTP take 4 MiB and more by default.
+        let most_bytes = match kind {
+            SinkType::Http => 2 << 20,
+            _ => 1 << 20,
+        };
         let mut batch = Batch {
             max_events: raw.max_events.unwrap_or(10_000),
-            max_bytes: raw.max_bytes.unwrap_or(1 << 20),
+            max_bytes: raw.max_bytes.unwrap_or(most_bytes),
             max_wait: Duration::from_millis(raw.max_wait_ms.unwrap_or(wait)),
         };
         if batch.max_events == 0 {

@@ -12,6 +12,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// While events keep coming, a sink that is behind gets its acknowledgement committed after so long; one that has delivered
 /// everything waits for the next commit.
 const BEHIND: Duration = Duration::from_millis(25);
+/// One that is behind by fewer events than this waits for the next commit, too.
+const LITTLE_BEHIND: u64 = 1_000;
 /// One that is behind by more events than this gets it as soon as the disk allows.
 const FAR_BEHIND: u64 = 10_000;
 /// Events whose sender waits for an answer are committed after so long.
@@ -56,15 +58,15 @@ impl Writer {
                 commit_every.min(AWAITED)
             };
             let due = self.since.map(|since| since + patience);
+            let now = Instant::now();
+            let patience = self.patience(&state, now);
             let behind = state
                 .sinks
                 .values()
                 .filter(|sink| sink.dirty && state.unavailable.is_none())
                 .map(|sink| state.next.saturating_sub(sink.record.cursor))
                 .max()
-                .filter(|events| *events > 0);
-            let now = Instant::now();
-            let patience = self.patience(&state, now);
+                .filter(|events| *events > LITTLE_BEHIND || patience.is_some());
             let behind = behind.map(|events| {
                 let wait = if patience.is_some() {
                     // There is nothing else to do.

@@ -36,7 +36,7 @@ fn standard_output_is_on_unless_it_is_switched_off_and_others_stand_beside_it() 
 #[test]
 fn what_is_not_said_of_a_sink_has_a_bounded_default() {
     let sink = one("type: http, url: \"http://127.0.0.1:80/\"");
-    assert_eq!(sink.batch.max_bytes, 1 << 20);
+    assert_eq!(sink.batch.max_bytes, 2 << 20);
     assert_eq!(sink.batch.max_wait, Duration::from_secs(1));
     assert_eq!(sink.retry.max_elapsed, None, "nothing is given up");
     assert!(
