@@ -267,3 +267,46 @@ fn a_container_and_its_pod_are_told_from_the_path() {
     );
     agent.terminate();
 }
+
+#[test]
+fn templates_of_long_ago_leave_room_for_new_ones_after_a_restart() {
+    let words = [
+        "red", "green", "blue", "white", "black", "brown", "amber", "violet",
+    ];
+    let dir = dir();
+    let config = config(dir.path()) + "classify: {max_templates: 8}\n";
+    let file = dir.path().join("logs/a.log");
+    // Each is a shape of its own, so that none becomes part of another.
+    let shape = |n: usize| format!("{}{}", format!("{} ", words[n % 8]).repeat(n + 2), "end");
+    let print = |from: usize, to: usize| {
+        for n in from..to {
+            let text = shape(n);
+            append(
+                &file,
+                &format!("2026-03-01T10:00:00.000000000Z stdout F {text}\n"),
+            );
+        }
+    };
+    let template = |events: &[Value], n: usize| {
+        let event = events.iter().find(|event| event["line"] == shape(n));
+        event.unwrap()["template"].as_str().unwrap().to_owned()
+    };
+    print(0, 8);
+    let agent = Agent::start(dir.path(), &config);
+    agent.wait_for(8, |_| true);
+    print(8, 9);
+    agent.wait_for(9, |_| true);
+    let events = agent.terminate();
+    assert_eq!(template(&events, 7), shape(7));
+    assert_ne!(template(&events, 8), shape(8), "there is no room left");
+
+    print(9, 11);
+    let agent = Agent::start(dir.path(), &config);
+    agent.wait_for(2, |_| true);
+    // One that was left out comes again.
+    print(0, 1);
+    agent.wait_for(3, |_| true);
+    let events = agent.terminate();
+    assert_eq!(template(&events, 9), shape(9));
+    assert_eq!(template(&events, 10), shape(10));
+}

@@ -1,14 +1,17 @@
 //! Which store a configuration means on this host.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logline::template::TemplateId;
 
+use crate::classify::Stage;
 use crate::config::Checked;
 use crate::config::raw::WhenFull;
 use crate::flow::{Adopted, Flow};
-use crate::store::{self, Recovered};
+use crate::store::{self, KnownTemplate, Recovered};
 
 /// Where an agent keeps its state that runs as a service of the host.
 const SYSTEM: &str = "/var/lib/logsieve";
@@ -53,18 +56,28 @@ pub fn usual_directory() -> PathBuf {
 }
 
 /// The flow goes on with the templates and streams of the runs before. `placed` says whether the place of a template among all
-/// templates is known.
+/// templates is known. A quarter of the flow's room for templates stays free: where those of the runs before are more than the
+/// rest, those not seen for the longest are left out. They are met anew, under their old ids, should they come again.
 pub fn take_up(flow: &mut Flow, recovered: &Recovered, placed: impl Fn(TemplateId) -> bool) {
-    let own = recovered
+    let mut own: Vec<&KnownTemplate> = recovered
         .templates
         .iter()
-        .filter(|template| template.alias_of.is_none());
-    let merged = recovered
-        .templates
-        .iter()
-        .filter_map(|template| Some((template.id, template.alias_of?)));
+        .filter(|template| template.alias_of.is_none())
+        .collect();
+    let most = flow.settings().templates.max_templates;
+    let room = most - most / 4;
+    if own.len() > room {
+        own.sort_by_key(|template| (!is_taught(template), Reverse(template.last_seen)));
+        own.truncate(room);
+        own.sort_by_key(|template| template.number);
+    }
+    let taken: HashSet<TemplateId> = own.iter().map(|template| template.id).collect();
+    let merged = recovered.templates.iter().filter_map(|template| {
+        let part_of = template.alias_of?;
+        taken.contains(&part_of).then_some((template.id, part_of))
+    });
     flow.adopt(
-        own.map(|template| Adopted {
+        own.iter().map(|template| Adopted {
             text: &template.text,
             count: template.count,
             judged: template.judged.clone(),
@@ -73,4 +86,9 @@ pub fn take_up(flow: &mut Flow, recovered: &Recovered, placed: impl Fn(TemplateI
         merged,
     );
     flow.resume(recovered.cursors.iter().cloned());
+}
+
+fn is_taught(template: &KnownTemplate) -> bool {
+    let judged = template.judged.as_ref();
+    judged.is_some_and(|judged| judged.stage == Stage::Taught)
 }
