@@ -9,8 +9,10 @@ use super::follow::Follower;
 use super::life::{Life, Node, node, read_at};
 use super::moment::moment;
 use super::packed::packed_name;
+use super::places::Track;
 use super::remains::Seen;
-use super::siblings::{Directories, siblings};
+use super::siblings::Directories;
+use super::watch::Watch;
 use super::{Identity, Marker, Resume};
 
 /// Where the file of a position is.
@@ -19,21 +21,25 @@ pub(super) struct Claim {
     /// The file itself, where it is not the one that the walk finds: its name may be another one soon, or none.
     held: Option<Candidate>,
     pub(super) node: Node,
+    /// Where it has gone since.
+    pub(super) track: Track,
 }
 
 impl Claim {
-    fn of(candidate: Candidate, is_held: bool) -> Self {
+    fn of(candidate: Candidate, is_held: bool, track: Track) -> Self {
         Self {
             path: candidate.path.clone(),
             node: candidate.node(),
             held: is_held.then_some(candidate),
+            track,
         }
     }
 
     /// Whether the file is still there.
-    fn stands(&self) -> bool {
-        let is_there = || std::fs::metadata(&self.path).is_ok_and(|it| node(&it) == self.node);
-        self.held.is_some() || is_there()
+    fn stands(&self, watch: &Watch) -> bool {
+        let place = || watch.last_place(&self.track);
+        let is_it = |path: PathBuf| std::fs::metadata(path).is_ok_and(|it| node(&it) == self.node);
+        self.held.is_some() || place().is_some_and(is_it)
     }
 }
 
@@ -56,14 +62,19 @@ pub(super) enum Standing {
 impl Follower {
     /// Files that have the device and inode of a position, and its content.
     pub(super) fn claim_by_node(
-        &self,
+        &mut self,
         seen: &Seen<'_>,
         matched: &HashMap<PathBuf, Node>,
     ) -> Claims {
         let mut claims = Claims::new();
         let mut looked_at = HashSet::new();
         let names = matched.keys().chain(seen.wanted).map(PathBuf::as_path);
-        let own = self.book.left().map(|(_, resume)| Path::new(&resume.name));
+        let own: Vec<_> = self
+            .book
+            .left()
+            .map(|(_, resume)| PathBuf::from(&resume.name))
+            .collect();
+        let own = own.iter().map(PathBuf::as_path);
         let mut may_hold = self.config.max_open_files / 2;
         for path in names.chain(own) {
             moment();
@@ -74,14 +85,16 @@ impl Follower {
             if self.book.of_node(node).is_empty() || !looked_at.insert(node) {
                 continue;
             }
-            if let Ok(Some(candidate)) = Candidate::open(path)
+            let track = self.watch.track_from_now(path, &self.counters);
+            let opened = self.watch.look(&track, Candidate::open, |_| false);
+            if let Some(Ok(Some(candidate))) = opened
                 && let Some(at) = self.position_of(&candidate)
             {
                 let resume = &self.book.get(at).resume;
                 let is_in_place = matched.contains_key(path) && path == Path::new(&resume.name);
                 let is_held = !is_in_place && !resume.finished && may_hold > 0;
                 may_hold -= usize::from(is_held);
-                claims.insert(at, Claim::of(candidate, is_held));
+                claims.insert(at, Claim::of(candidate, is_held, track));
             }
         }
         claims
@@ -108,48 +121,51 @@ impl Follower {
     }
 
     /// Copies and compressed files beside the path where a position's file was.
-    pub(super) fn claim_by_name(&self, directories: &mut Directories, claims: &mut Claims) {
-        let mut claimed: HashSet<PathBuf> =
-            claims.values().map(|claim| claim.path.clone()).collect();
+    pub(super) fn claim_by_name(&mut self, directories: &mut Directories, claims: &mut Claims) {
+        // By what they are: names may have become those of other files since.
+        let mut claimed: HashSet<Node> = claims.values().map(|claim| claim.node).collect();
         for (at, resume) in self.book.left() {
             if claims.contains_key(&at) || resume.finished {
                 continue;
             }
             let mut unsure = None;
             // The newest first: short texts are alike.
-            for sibling in siblings(Path::new(&resume.name), directories).iter().rev() {
-                let Some(candidate) = Candidate::open_or_packed(&sibling.path) else {
+            let name = Path::new(&resume.name);
+            let siblings = directories.siblings(name, &mut self.watch, &self.counters);
+            for sibling in siblings.iter().rev() {
+                let Some(candidate) = sibling.open(&mut self.watch) else {
                     continue;
                 };
-                if claimed.contains(&candidate.path) {
+                if claimed.contains(&candidate.node()) {
                     continue;
                 }
                 match candidate.is_copy_of(resume, true) {
                     Ok(true) => {
-                        unsure = Some(candidate);
+                        unsure = Some((candidate, sibling.track.clone()));
                         break;
                     }
                     // It is still being written: the rest will come.
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                        unsure.get_or_insert(candidate);
+                        unsure.get_or_insert((candidate, sibling.track.clone()));
                     }
                     _ => {}
                 }
             }
-            if let Some(candidate) = unsure {
-                claimed.insert(candidate.path.clone());
-                claims.insert(at, Claim::of(candidate, false));
+            if let Some((candidate, track)) = unsure {
+                claimed.insert(candidate.node());
+                claims.insert(at, Claim::of(candidate, false, track));
             }
         }
     }
 
     /// The file of a claim, if it still is the one.
-    pub(super) fn open_claimed(&self, at: usize, claims: &mut Claims) -> Option<Candidate> {
+    pub(super) fn open_claimed(&mut self, at: usize, claims: &mut Claims) -> Option<Candidate> {
         let claim = claims.get_mut(&at)?;
         if let Some(held) = claim.held.take() {
             return Some(held);
         }
-        let candidate = Candidate::open_or_packed(&claim.path)?;
+        let look = Candidate::open_or_packed;
+        let candidate = self.watch.look(&claim.track, look, |_| false)??;
         let is_same = self.position_of(&candidate) == Some(at)
             || match candidate.is_copy_of(&self.book.get(at).resume, true) {
                 Ok(is_copy) => is_copy,
@@ -180,7 +196,7 @@ impl Follower {
         let mut found = Standing::New;
         for at in self.book.of_content(&candidate.head) {
             let kept = self.book.get(at);
-            let claim = claims.get(&at).filter(|claim| claim.stands());
+            let claim = claims.get(&at).filter(|claim| claim.stands(&self.watch));
             let is_free = !kept.taken && !kept.resume.finished && claim.is_none();
             let related = match claim {
                 Some(claim) => packed_name(&claim.path) == candidate.path,

@@ -1,6 +1,5 @@
 //! The ends of files: emptied in place, renamed away, deleted.
 
-use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::candidate::Candidate;
 use super::follow::Follower;
 use super::life::{Leaving, Life};
-use super::siblings::siblings;
+use super::siblings::Directories;
 use super::{Closed, SourceId};
 
 /// A file that was renamed and has no successor is kept so long without a new byte.
@@ -62,16 +61,17 @@ impl Follower {
     }
 
     /// The copy of a file that was emptied, if it holds more than was read.
-    fn copy_beside(&self, id: SourceId) -> Option<Candidate> {
+    fn copy_beside(&mut self, id: SourceId) -> Option<Candidate> {
         let life = self.lives.get(&id)?;
         let position = life.position(false);
         let near = life.path.parent()?.to_owned();
-        let mut directories = HashMap::from([(near, None)]);
-        siblings(&life.path, &mut directories)
-            .into_iter()
+        let siblings =
+            Directories::new([near]).siblings(&life.path, &mut self.watch, &self.counters);
+        siblings
+            .iter()
             .rev()
             .filter(|sibling| !self.by_node.contains_key(&sibling.node))
-            .filter_map(|sibling| Candidate::open_or_packed(&sibling.path))
+            .filter_map(|sibling| sibling.open(&mut self.watch))
             .find(|copy| {
                 // What was there before began as this one did, perhaps, but is no copy of it.
                 let is_new = copy.metadata.modified().is_ok_and(|modified| {

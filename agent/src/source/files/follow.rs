@@ -17,7 +17,7 @@ use super::book::Book;
 use super::life::{Life, Node, Turn};
 use super::packed::is_no_gzip;
 use super::pods::Asked;
-use super::watch::{Seen, Watch};
+use super::watch::Watch;
 use super::{Closed, Config, Counters, Message, Sender, SourceId};
 use crate::shutdown::Shutdown;
 
@@ -213,8 +213,7 @@ impl Follower {
     }
 
     fn take_events(&mut self) {
-        let mut seen = Seen::default();
-        self.watch.take(&mut seen);
+        let seen = self.watch.take();
         self.names_changed |= seen.names_changed;
         if seen.overflow {
             self.counters.inotify_overflows.inc();
@@ -223,8 +222,8 @@ impl Follower {
             );
             self.names_changed = true;
         }
-        for (from, to) in &seen.renamed {
-            self.rotated_unseen(from, to);
+        for renamed in &seen.renamed {
+            self.rotated_unseen(renamed);
         }
         for id in seen.written {
             self.enqueue(id);

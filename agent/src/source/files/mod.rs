@@ -12,6 +12,7 @@ mod moment;
 mod names;
 mod packed;
 mod pattern;
+mod places;
 mod pods;
 mod remains;
 mod scan;

@@ -12,7 +12,7 @@ use super::claims::{Claims, Standing};
 use super::follow::Follower;
 use super::life::{Leaving, Node, is_gone, node};
 use super::packed::is_gzip;
-use super::siblings::{Directories, Sibling, siblings};
+use super::siblings::{Directories, Sibling};
 use super::{Closed, Message, Resume, SourceId};
 use crate::source::origin;
 
@@ -81,7 +81,7 @@ impl Follower {
                 .keys()
                 .filter_map(|path| path.parent().map(Path::to_owned)),
         );
-        let mut directories: Directories = near.map(|path| (path, None)).collect();
+        let mut directories = Directories::new(near);
         let mut claims = self.claim_by_node(seen, &matched);
         self.claim_by_name(&mut directories, &mut claims);
 
@@ -117,7 +117,7 @@ impl Follower {
                     .or(last);
             }
             taken.ends.extend(last.map(|last| (log.clone(), last)));
-            if log.parent().is_some_and(|it| directories.contains_key(it)) {
+            if log.parent().is_some_and(|it| directories.contains(it)) {
                 taken.beside.push((log, chain.beside));
             }
         }
@@ -148,13 +148,11 @@ impl Follower {
     /// After the files that the walk has found were opened: what came to lie beside them since what was there was looked at.
     /// A log may have been copied and emptied meanwhile: then it was opened without what only the copy holds.
     pub(super) fn take_up_since(&mut self, taken: &mut TakenUp, matched: &HashMap<&Path, Node>) {
-        let mut directories: Directories = taken
-            .beside
-            .iter()
-            .filter_map(|(log, _)| Some((log.parent()?.to_owned(), None)))
-            .collect();
+        let near = taken.beside.iter();
+        let mut directories =
+            Directories::new(near.filter_map(|(log, _)| Some(log.parent()?.to_owned())));
         for (log, before) in std::mem::take(&mut taken.beside) {
-            let siblings = siblings(&log, &mut directories);
+            let siblings = directories.siblings(&log, &mut self.watch, &self.counters);
             let was_there = |sibling: &Sibling| {
                 before.iter().any(|known| {
                     // A compressed file keeps the time of its original; inodes are used again.
@@ -209,7 +207,7 @@ impl Follower {
     /// The files to be read before the one at `log`, the oldest first, with the positions at which they go on. They are open
     /// from here on, whatever becomes of their names.
     fn chain(
-        &self,
+        &mut self,
         log: &Path,
         entries: &[usize],
         claims: &mut Claims,
@@ -219,12 +217,12 @@ impl Follower {
             .iter()
             .filter_map(|at| Some((claims.get(at)?.path.clone(), *at)))
             .collect();
-        let others: HashSet<PathBuf> = claims
+        let others: HashSet<Node> = claims
             .iter()
             .filter(|(at, _)| !entries.contains(at))
-            .map(|(_, claim)| claim.path.clone())
+            .map(|(_, claim)| claim.node)
             .collect();
-        let mut siblings = siblings(log, directories);
+        let mut siblings = directories.siblings(log, &mut self.watch, &self.counters);
         let in_place = |path: &Path| siblings.iter().any(|sibling| sibling.path == path);
         // By what it is: its name may have become another one's since.
         let claimed: HashMap<Node, usize> = entries
@@ -241,16 +239,22 @@ impl Follower {
         for (_, at) in elsewhere {
             chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
         }
-        let first = self.first_unread(&siblings, entries, &by_path, &claimed);
+        let place = |at: &usize| self.watch.last_place(&claims.get(at)?.track);
+        let places = entries.iter().filter_map(place).collect();
+        let first = self.first_unread(&siblings, entries, &places, &claimed);
         for (place, sibling) in siblings.iter().enumerate().skip(first) {
             let path = sibling.path.as_path();
             if let Some(at) = claimed.get(&sibling.node) {
-                chain.extend(self.open_claimed(*at, claims).map(|file| (file, Some(*at))));
+                let file = self.open_claimed(*at, claims).or_else(|| {
+                    let opened = sibling.open(&mut self.watch)?;
+                    (self.position_of(&opened) == Some(*at)).then_some(opened)
+                });
+                chain.extend(file.map(|file| (file, Some(*at))));
                 continue;
             }
             let plain = path.with_extension("");
             let being_packed = path != plain && is_gzip(path) && in_place(&plain);
-            if being_packed || others.contains(path) {
+            if being_packed || others.contains(&sibling.node) {
                 continue;
             }
             match self.member(log, sibling, &chain, claims) {
@@ -272,7 +276,7 @@ impl Follower {
 
     /// What the file beside a log is, `chain` being what is read of that log already.
     pub(super) fn member(
-        &self,
+        &mut self,
         log: &Path,
         sibling: &Sibling,
         chain: &[(Candidate, Option<usize>)],
@@ -282,7 +286,7 @@ impl Follower {
             return Member::Other;
         }
         // What cannot be read is left to whoever may read it.
-        let Some(candidate) = Candidate::open_or_packed(&sibling.path) else {
+        let Some(candidate) = sibling.open(&mut self.watch) else {
             return Member::Other;
         };
         let node = candidate.node();
@@ -316,33 +320,37 @@ impl Follower {
     /// Which of the files beside a log is the first one that was not read to its end: the one with the oldest of these
     /// positions; where none is left, what comes after the newest text that is known; else what was written since.
     fn first_unread(
-        &self,
+        &mut self,
         siblings: &[Sibling],
         entries: &[usize],
-        by_path: &HashMap<PathBuf, usize>,
+        places: &HashSet<PathBuf>,
         claimed: &HashMap<Node, usize>,
     ) -> usize {
-        // Under its name, under the next one, or compressed since.
+        // Wherever it has gone since, or compressed.
         let is_claimed = |sibling: &Sibling| {
-            by_path.contains_key(&sibling.path)
-                || claimed.contains_key(&sibling.node)
-                || is_gzip(&sibling.path) && by_path.contains_key(&sibling.path.with_extension(""))
+            let place = self.watch.last_place(&sibling.track);
+            let is_of_one = |place: PathBuf| {
+                places.contains(&place)
+                    || is_gzip(&place) && places.contains(&place.with_extension(""))
+            };
+            claimed.contains_key(&sibling.node) || place.is_some_and(is_of_one)
         };
         if let Some(first) = siblings.iter().position(is_claimed) {
             return first;
         }
-        let ended = |at: &&usize| self.book.get(**at).resume.finished;
-        if entries.iter().all(|at| ended(&at)) {
+        let mut entered = entries.iter();
+        let all_ended = entered.all(|at| self.book.get(*at).resume.finished);
+        if all_ended {
             let is_known = |sibling: &Sibling| {
-                Candidate::open_or_packed(&sibling.path)
-                    .is_some_and(|candidate| self.is_known(&candidate))
+                let opened = sibling.open(&mut self.watch);
+                opened.is_some_and(|candidate| self.is_known(&candidate))
             };
             if let Some(newest) = siblings.iter().rposition(is_known) {
                 return newest + 1;
             }
         }
         let kept_at = |at: &usize| self.book.get(*at).resume.at;
-        let kept_at = if entries.iter().all(|at| ended(&at)) {
+        let kept_at = if all_ended {
             entries.iter().filter_map(kept_at).max()
         } else {
             entries.iter().filter_map(kept_at).min()

@@ -13,7 +13,7 @@ use super::packed::is_gzip;
 use super::pattern::Part;
 use super::remains::{Seen, TakenUp};
 use super::walk::{Visitor, is_compressed, walk};
-use super::watch::Watch;
+use super::watch::{Renamed, Watch};
 use super::{Counters, SourceId};
 
 /// A start walks so often at most, when names change while it does.
@@ -316,13 +316,15 @@ impl Follower {
     }
 
     /// A file was renamed. Where it came and went between two looks, it is followed under its new name to its end.
-    pub(super) fn rotated_unseen(&mut self, from: &Path, to: &Path) {
+    pub(super) fn rotated_unseen(&mut self, renamed: &Renamed) {
+        let Renamed { from, to, track } = renamed;
         if self.config.patterns.excludes(from) || is_compressed(from) || is_compressed(to) {
             return;
         }
         self.make_room();
         // What is gone again, or may not be read, is nothing that could be followed; unless it was only compressed.
-        let Some(candidate) = Candidate::open_or_packed(to) else {
+        let opened = self.watch.look(track, Candidate::open_or_packed, |_| false);
+        let Some(candidate) = opened.flatten() else {
             return;
         };
         let opened = candidate.node();
@@ -330,7 +332,7 @@ impl Follower {
             return;
         }
         let holder = std::fs::metadata(from).ok().map(|it| node(&it));
-        let had_name = |life: &Life| life.found == from && Some(life.node) != holder;
+        let had_name = |life: &Life| life.found == *from && Some(life.node) != holder;
         // Between the walk of a start and the opening of what it found, a file from before may have been renamed.
         let position = match self.position_of(&candidate) {
             Some(at) => Some(at),
@@ -353,7 +355,7 @@ impl Follower {
         let newer = self
             .lives
             .values()
-            .filter(|life| life.found == from && life.unannounced.is_some())
+            .filter(|life| life.found == *from && life.unannounced.is_some())
             .find(|life| Some(life.node) == holder)
             .map(|life| (life.id, life.follows));
         life.follows = match newer {
@@ -361,7 +363,7 @@ impl Follower {
             None => self
                 .lives
                 .values()
-                .filter(|life| life.found == from)
+                .filter(|life| life.found == *from)
                 .map(|life| life.id)
                 .max(),
         };

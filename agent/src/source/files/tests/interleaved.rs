@@ -358,12 +358,6 @@ fn number(name: &str, usual: u64) -> u64 {
     value.unwrap_or(usual)
 }
 
-/// Whether lines may be missed: where all files of a log get other names several times while a start looks at them one after the
-/// other, one may never be met. LOGSIEVE_LOST=1 shows it.
-fn may_miss(way: Way) -> bool {
-    way == Way::Numbered && number("LOGSIEVE_LOST", 0) == 0
-}
-
 /// Several lives of a source on one log; gives what the store has in the end and how many lines there are.
 fn lives(seed: u64, way: Way) -> Result<(), String> {
     let dir = temp();
@@ -436,8 +430,7 @@ fn lives(seed: u64, way: Way) -> Result<(), String> {
                 store = taker.store.clone();
                 break;
             }
-            let patience = if may_miss(way) { 1_000 } else { 20_000 };
-            let patience = Duration::from_millis(number("LOGSIEVE_PATIENCE_MS", patience));
+            let patience = Duration::from_millis(number("LOGSIEVE_PATIENCE_MS", 20_000));
             if is_last && begun.elapsed() > patience {
                 store = taker.store.clone();
                 break;
@@ -492,8 +485,12 @@ fn no_line_is_taken_twice_or_missed_whatever_happens_between_two_looks() {
         for way in [Way::Dated, Way::DatedThroughTmp, Way::Numbered, Way::Copied] {
             let wanted = number("LOGSIEVE_WAY", way as u64) == way as u64;
             let said = wanted.then(|| lives(seed, way)).and_then(Result::err);
-            failed.extend(said.filter(|said| !may_miss(way) || said.starts_with("TWICE")));
+            failed.extend(said);
         }
+    }
+    // What was lost or came twice once.
+    for seed in [76, 111, 162, 176, 282, 515].iter().filter(|_| from == 0) {
+        failed.extend(lives(*seed, Way::Numbered).err());
     }
     assert!(
         failed.is_empty(),

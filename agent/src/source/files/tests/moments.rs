@@ -21,12 +21,13 @@ use crate::source::files::{Identity, Marker, Resume};
 use crate::source::wake::wake_on;
 use crate::source::{Counters, Message};
 
-/// What one source takes of a directory, with `happening` at the `at`th moment of its start; none where there are fewer.
+/// What one source takes of a directory, with `happening` from the `at`th moment of its start on, told how many moments ago
+/// that was; none where there are fewer.
 fn taken_with(
     dir: &Path,
     resume: Vec<Resume>,
     at: usize,
-    happening: impl FnOnce() + 'static,
+    happening: impl Fn(usize) + 'static,
     wanted: &str,
 ) -> Option<Vec<String>> {
     let (sender, receiver) = sync_channel(100_000);
@@ -36,16 +37,13 @@ fn taken_with(
     config.rescan = Duration::from_millis(1);
     config.resume = resume;
     let mut source = Follower::new(config, sender, shutdown, wake, counters);
-    let mut happening = Some(happening);
-    let (moments, is_begun) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(false)));
+    let (moments, is_begun) = (Rc::new(RefCell::new(0_usize)), Rc::new(RefCell::new(false)));
     let (count, begun) = (Rc::clone(&moments), Rc::clone(&is_begun));
     at_each_moment(Some(Box::new(move || {
         *count.borrow_mut() += 1;
-        if *count.borrow() > at
-            && let Some(happening) = happening.take()
-        {
+        if let Some(since) = count.borrow().checked_sub(at + 1) {
             *begun.borrow_mut() = true;
-            happening();
+            happening(since);
         }
     })));
     let deadline = Instant::now() + DEADLINE;
@@ -79,14 +77,27 @@ fn at_every_moment(
     prepare: impl Fn(&Path) -> Vec<Resume>,
     happening: impl Fn(&Path) + Clone + 'static,
 ) {
+    from_every_moment_on(wanted, prepare, move |dir, since| {
+        if since == 0 {
+            happening(dir);
+        }
+    });
+}
+
+/// The same, and `happening` is called at each moment from there on.
+fn from_every_moment_on(
+    wanted: &str,
+    prepare: impl Fn(&Path) -> Vec<Resume>,
+    happening: impl Fn(&Path, usize) + Clone + 'static,
+) {
     let mut expected: Vec<&str> = wanted.lines().collect();
     expected.sort_unstable();
     for at in 0.. {
         let dir = temp();
         let resume = prepare(dir.path());
         let (happening, place) = (happening.clone(), dir.path().to_owned());
-        let Some(lines) = taken_with(dir.path(), resume, at, move || happening(&place), wanted)
-        else {
+        let happening = move |since| happening(&place, since);
+        let Some(lines) = taken_with(dir.path(), resume, at, happening, wanted) else {
             assert!(at > 5, "a start has more moments than {at}");
             break;
         };
@@ -295,5 +306,50 @@ fn a_log_opened_while_it_was_empty_and_compressed_before_its_turn_is_not_read_ag
                 },
             );
         }
+    }
+}
+
+#[test]
+fn logs_that_are_numbered_anew_several_times_during_a_start_are_read_once_each() {
+    const ROTATIONS: usize = 6;
+    for (first, pause) in first_lines().into_iter().cycle().zip(1..=3) {
+        let rest = first.replace("first", "rest");
+        let later: String = (1..=ROTATIONS)
+            .map(|line| format!("later {line}\n"))
+            .collect();
+        from_every_moment_on(
+            &format!("{rest}second\n{later}"),
+            |dir| {
+                let (log, aside) = (dir.join("0.log"), dir.join("0.log.1"));
+                append(&aside, &first);
+                let resume = read_to(&aside, first.len());
+                append(&aside, &rest);
+                append(&log, "second\n");
+                vec![resume]
+            },
+            move |dir, since| {
+                let rotation = since / pause + 1;
+                if rotation > ROTATIONS || since % pause != 0 {
+                    return;
+                }
+                // Two at the end are as they are, the others compressed.
+                let numbered = |number: usize| {
+                    let more = if number > 2 { ".gz" } else { "" };
+                    dir.join(format!("0.log.{number}{more}"))
+                };
+                for number in (3..=rotation).rev() {
+                    fs::rename(numbered(number), numbered(number + 1)).unwrap();
+                }
+                if rotation > 1 {
+                    let packed = numbered(2).with_added_extension("gz");
+                    fs::write(&packed, pack(&numbered(2))).unwrap();
+                    fs::remove_file(numbered(2)).unwrap();
+                    fs::rename(packed, numbered(3)).unwrap();
+                }
+                fs::rename(numbered(1), numbered(2)).unwrap();
+                fs::rename(dir.join("0.log"), numbered(1)).unwrap();
+                append(&dir.join("0.log"), format!("later {rotation}\n"));
+            },
+        );
     }
 }
