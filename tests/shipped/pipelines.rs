@@ -364,6 +364,39 @@ fn run_vrl(python: &Path, program: &Path, times: &str, events: &[Value]) -> Vec<
     objects(&output.stdout)
 }
 
+/// The texts in a value, at any depth.
+fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| texts(field, found)),
+        _ => {}
+    }
+}
+
+/// Since 0.57 Vector puts in no variables of the environment unless told to, and refuses to start with a sink whose templates have
+/// nothing fixed before their first field or time.
+#[test]
+fn vector_starts_without_its_dangerous_switches_but_for_labels() {
+    for path in named("vector-config", "vector.yaml") {
+        let at = path.display();
+        assert!(!fs::read_to_string(&path).unwrap().contains("${"), "{at}");
+        for (name, sink) in components(&yaml(&path), "sinks") {
+            let mut found = Vec::new();
+            sink.values().for_each(|value| texts(value, &mut found));
+            let free = found.iter().any(|text| {
+                text.contains("{{")
+                    && matches!(text.split(['{', '%']).next(), None | Some("" | "/"))
+            });
+            let allowed = sink
+                .get("dangerously_allow_unconfined_template_resolution")
+                .is_some_and(|allowed| *allowed == true);
+            assert_eq!(allowed, free, "{at}: {name}");
+            assert!(!allowed || sink["type"] == "loki", "{at}: {name}");
+        }
+    }
+}
+
 #[test]
 fn vectors_programs_compile() {
     let Some(python) = python() else { return };
