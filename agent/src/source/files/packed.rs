@@ -92,6 +92,8 @@ pub(super) struct Unpacking {
     /// How it has ended. The decoder is not asked again: one that has met the end of its file too early may go round for ever
     /// on what is appended later.
     ended: Option<After>,
+    /// The compressed size when it was begun.
+    size: u64,
 }
 
 impl Unpacking {
@@ -99,7 +101,9 @@ impl Unpacking {
     pub(super) fn begin(file: &File) -> io::Result<Self> {
         let mut file = file.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
+        let size = file.metadata()?.len();
         Ok(Self {
+            size,
             decoder: MultiGzDecoder::new(BufReader::new(file)),
             failed: None,
             ended: None,
@@ -109,7 +113,7 @@ impl Unpacking {
     /// The next bytes, `wanted` of them unless something else than more follows.
     pub(super) fn read(&mut self, wanted: usize) -> io::Result<(Vec<u8>, After)> {
         if let Some(error) = self.failed.take() {
-            return Err(error);
+            return self.fault(error);
         }
         if let Some(after) = self.ended {
             return Ok((Vec::new(), after));
@@ -134,12 +138,23 @@ impl Unpacking {
                     self.failed = Some(error);
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return self.fault(error),
             }
         }
         bytes.truncate(length);
         self.ended = Some(after).filter(|after| *after != After::More);
         Ok((bytes, after))
+    }
+
+    /// A decoder that has seen the end of its file is confused by what is appended then: that is no damage, but the middle of a
+    /// file that is still being written, to be begun anew.
+    fn fault(&mut self, error: io::Error) -> io::Result<(Vec<u8>, After)> {
+        let now = self.decoder.get_ref().get_ref().metadata()?.len();
+        if !is_no_gzip(&error) || now == self.size {
+            return Err(error);
+        }
+        self.ended = Some(After::Cut);
+        Ok((Vec::new(), After::Cut))
     }
 
     /// Goes on from the start to `offset`.
@@ -157,5 +172,50 @@ impl Unpacking {
             }
         }
         Ok(Skipped::There(tail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_is_appended_while_it_is_decompressed_is_no_damage() {
+        let text: String = (0..40)
+            .map(|n| format!("{n}. {}\n", "x".repeat(300)))
+            .collect();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        let packed = encoder.finish().unwrap();
+        let (first, rest) = packed.split_at(packed.len() / 2);
+        for pieces in 0..text.len() / 64 {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(first).unwrap();
+            let mut unpacking = Unpacking::begin(&file).unwrap();
+            let mut got = Vec::new();
+            let mut append = Some(rest);
+            let mut read = 0;
+            let after = loop {
+                if read == pieces
+                    && let Some(rest) = append.take()
+                {
+                    // The decompression goes on where it was: both have one position in the file.
+                    let at = file.stream_position().unwrap();
+                    file.seek(SeekFrom::End(0)).unwrap();
+                    file.write_all(rest).unwrap();
+                    file.seek(SeekFrom::Start(at)).unwrap();
+                }
+                let (bytes, after) = unpacking.read(64).unwrap();
+                got.extend(bytes);
+                read += 1;
+                if after != After::More {
+                    break after;
+                }
+            };
+            assert!(text.as_bytes().starts_with(&got), "{pieces}");
+            assert!(after == After::Cut || got == text.as_bytes(), "{pieces}");
+        }
     }
 }
