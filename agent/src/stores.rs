@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use logline::template::TemplateId;
 
-use crate::classify::Stage;
 use crate::config::Checked;
 use crate::config::raw::WhenFull;
 use crate::flow::{Adopted, Flow};
@@ -90,5 +89,5 @@ pub fn take_up(flow: &mut Flow, recovered: &Recovered, placed: impl Fn(TemplateI
 
 fn is_taught(template: &KnownTemplate) -> bool {
     let judged = template.judged.as_ref();
-    judged.is_some_and(|judged| judged.stage == Stage::Taught)
+    judged.is_some_and(|judged| judged.is_taught())
 }

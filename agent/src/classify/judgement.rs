@@ -71,6 +71,12 @@ impl Judgement {
     pub fn taxonomy(&self) -> &str {
         self.version.rsplit('/').next().unwrap_or_default()
     }
+
+    /// Whether a person has said so, which nothing else overrules.
+    #[must_use]
+    pub fn is_taught(&self) -> bool {
+        self.stage == Stage::Taught
+    }
 }
 
 impl From<llm::Answer> for Judgement {

@@ -224,7 +224,7 @@ impl Room {
         };
         for known in &self.known {
             if let Some(judged) = &known.judged
-                && judged.stage == Stage::Taught
+                && judged.is_taught()
                 && let Some(category) = &judged.category
                 && let Err(problem) = judge.learn(&judged.asked, category)
             {

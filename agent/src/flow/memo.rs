@@ -168,11 +168,11 @@ impl Memo {
         standing.asked = false;
         standing.refused = answer.judgement.is_none() && answer.embedding.is_none();
         standing.placed |= answer.embedding.is_some();
-        let taught = |judged: &Arc<Judgement>| judged.stage == Stage::Taught;
+        let taught = |judged: &Arc<Judgement>| judged.is_taught();
         // What a person has said stands until a person says something else.
-        let judgement = answer.judgement.filter(|new| {
-            new.stage == Stage::Taught || !standing.judged.as_ref().is_some_and(taught)
-        });
+        let judgement = answer
+            .judgement
+            .filter(|new| new.is_taught() || !standing.judged.as_ref().is_some_and(taught));
         if let Some(judgement) = judgement {
             standing.category = number(labels, Some(&judgement));
             standing.judged = Some(Arc::new(judgement));
