@@ -258,9 +258,9 @@ fn the_last_line_of_a_container_comes_although_the_engine_ends_its_follower_befo
         let counters = Arc::new(Counters::default());
         let thread = spawn(config, sender, shutdown.clone(), counters).unwrap();
         let line = loop {
-            match messages.recv_timeout(Duration::from_secs(40)).unwrap() {
-                Message::Record { bytes, .. } => break bytes,
-                _ => {}
+            let message = messages.recv_timeout(Duration::from_secs(40)).unwrap();
+            if let Message::Record { bytes, .. } = message {
+                break bytes;
             }
         };
         assert_eq!(line, format!("{TIME}the last line\n").into_bytes());
