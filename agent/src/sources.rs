@@ -25,7 +25,7 @@ use crate::telemetry::{Health, Metrics};
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// While files give a little all the time, what they give is passed on so often.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(250);
 
 /// Starts the sources that `config` names or, where it names none, those that this host has. They go on where `cursors`
 /// say that an earlier run stood. Where a cluster tells of the pods whose logs are files, it is asked.

@@ -22,10 +22,10 @@ const MAX_EVENTS: usize = 2_048;
 /// ...or so many bytes...
 const MAX_BYTES: usize = 1024 * 1024;
 /// ...or when nothing more comes for so long, which is also how often waiting events are looked at.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(250);
 
 /// A tick that is due so soon after a message comes with it, so that the thread is not woken twice.
-const EARLY: Duration = Duration::from_millis(20);
+const EARLY: Duration = Duration::from_millis(50);
 
 /// Events whose sender waits for an answer are handed on so soon.
 const SOON: Duration = Duration::from_millis(10);
