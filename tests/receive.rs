@@ -157,13 +157,16 @@ fn a_record_keeps_its_pod_its_time_its_level_and_everything_else() {
         // As Fluent Bit's `cri` leaves a line that it has joined of pieces.
         r#"{"log":"joined of pieces","stream":"stderr","_p":"P","time":"2026-03-01T10:00:01.5Z"}"#,
         "\n",
+        // As Vector's `kubernetes_logs` does.
+        r#"{"message":"joined by another","_partial":true,"stream":"stdout"}"#,
+        "\n",
     );
     let reply = ask(agent.api, "POST", "/ingest", &[], body.as_bytes()).unwrap();
     assert_eq!(
         (reply.status, &reply.json()),
-        (200, &json!({"accepted": 6, "rejected": {}}))
+        (200, &json!({"accepted": 7, "rejected": {}}))
     );
-    let events = agent.wait_for(6, |_| true);
+    let events = agent.wait_for(7, |_| true);
     let by_message: BTreeMap<&str, &Value> = events
         .iter()
         .map(|event| (event["message"].as_str().unwrap(), event))
@@ -199,7 +202,9 @@ fn a_record_keeps_its_pod_its_time_its_level_and_everything_else() {
         json!({"message": "charged", "amount": 12, "user": {"id": "u-1"}})
     );
     assert_eq!(by_message["a text alone"]["source"], "http");
-    assert_eq!(by_message["joined of pieces"]["line"], "joined of pieces");
+    for joined in ["joined of pieces", "joined by another"] {
+        assert_eq!(by_message[joined]["line"], joined);
+    }
     agent.terminate();
 }
 

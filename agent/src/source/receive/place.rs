@@ -112,6 +112,10 @@ pub(super) fn place(record: Record, about: &About<'_>) -> Result<Placed, &'stati
             fields.remove(key);
         }
     }
+    // And Vector's.
+    if fields.get("_partial").is_some_and(Value::is_boolean) {
+        fields.remove("_partial");
+    }
     let tag = match fields.get("tag") {
         Some(Value::String(own)) if about.tag.is_empty() || own == about.tag => {
             let own = own.clone();
