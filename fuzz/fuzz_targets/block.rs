@@ -70,6 +70,7 @@ fuzz_target!(|input: &[u8]| {
         &seqs,
         &mut book,
         &mut Plans::default(),
+        true,
         &mut bytes,
     );
     let mut back = Batch::new(Arc::new(Labels::default()));

@@ -49,7 +49,6 @@ impl Segment {
         self.first = first;
         self.blocks.clear();
         self.body.clear();
-        self.plans.set_draft(!sealed);
         let mut raw = 0;
         for picked in by_stream(batch) {
             let Some(stream) = picked
@@ -78,6 +77,7 @@ impl Segment {
                 &seqs,
                 names,
                 &mut self.plans,
+                sealed,
                 &mut self.body,
             );
             let bytes = self.body.get(offset..).unwrap_or_default();

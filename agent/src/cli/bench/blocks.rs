@@ -78,7 +78,7 @@ impl Blocks {
             let picked: Vec<u32> = (0..batch.events.len() as u32).collect();
             let seqs: Vec<u64> = (1..).take(picked.len()).collect();
             let mut out = Vec::new();
-            block::encode(batch, &picked, &seqs, known, &mut plans, &mut out);
+            block::encode(batch, &picked, &seqs, known, &mut plans, true, &mut out);
             out
         };
         self.batches.iter().map(encode).collect()

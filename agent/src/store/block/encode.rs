@@ -87,6 +87,7 @@ pub(super) fn encode(
     seqs: &[u64],
     numbers: &mut dyn Numbers,
     plans: &mut Plans,
+    sealed: bool,
     out: &mut Vec<u8>,
 ) -> Summary {
     let mut encoder = Encoder {
@@ -124,7 +125,7 @@ pub(super) fn encode(
         }
     }
     head.seqs.extend(seqs.iter().take(head.kinds.len()));
-    encoder.finish(&head, out)
+    encoder.finish(&head, sealed, out)
 }
 
 /// The columns that every event has.
@@ -355,7 +356,7 @@ impl Encoder<'_> {
         number
     }
 
-    fn finish(mut self, head: &Head, out: &mut Vec<u8>) -> Summary {
+    fn finish(mut self, head: &Head, sealed: bool, out: &mut Vec<u8>) -> Summary {
         // The most frequent kinds first: their numbers fit one byte. Among rare ones the templates' numbers ascend.
         let mut order: Vec<usize> = (0..self.kinds.len()).collect();
         order.sort_by_key(|kind| {
@@ -413,10 +414,10 @@ impl Encoder<'_> {
         shape.extend_from_slice(&body.intros);
         let bits = body.sink.bits.finish();
 
-        let text = if self.plans.draft() {
-            Effort::Draft
-        } else {
+        let text = if sealed {
             Effort::Thorough
+        } else {
+            Effort::Draft
         };
         let parts = [
             pack(&labels, Effort::Quick),

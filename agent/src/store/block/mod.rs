@@ -162,16 +162,18 @@ pub struct EventLabels {
 }
 
 /// Appends to `out` a block of the `picked` events of `batch` (their indexes), all of one stream, settled, and not more than some
-/// MiB of text (a block of 512 MiB could not be read). `seqs` are their sequence numbers, as many, ascending.
+/// MiB of text (a block of 512 MiB could not be read). `seqs` are their sequence numbers, as many, ascending. One that is not
+/// `sealed` is soon made anew: it matters less how small it is than how quickly it is made.
 pub fn encode(
     batch: &Batch,
     picked: &[u32],
     seqs: &[u64],
     numbers: &mut dyn Numbers,
     plans: &mut Plans,
+    sealed: bool,
     out: &mut Vec<u8>,
 ) -> Summary {
-    encode::encode(batch, picked, seqs, numbers, plans, out)
+    encode::encode(batch, picked, seqs, numbers, plans, sealed, out)
 }
 
 /// Appends the events of a block to `into`, as events of `stream`, and their sequence numbers to `seqs`.

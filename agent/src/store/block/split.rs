@@ -97,38 +97,25 @@ impl Plan {
     }
 }
 
-/// The plans of the templates met last, so that a block need not make them again; and how blocks are made.
+/// The plans of the templates met last, so that a block need not make them again.
 #[derive(Debug, Default)]
-pub struct Plans {
-    known: HashMap<u64, Arc<Plan>>,
-    draft: bool,
-}
+pub struct Plans(HashMap<u64, Arc<Plan>>);
 
 /// So many plans are kept; then it begins anew.
 const MAX_PLANS: usize = 2_048;
 
 impl Plans {
-    /// Whether the blocks that are made with these plans from now on are soon made anew, so that it matters less how small they
-    /// are than how quickly they are made.
-    pub fn set_draft(&mut self, draft: bool) {
-        self.draft = draft;
-    }
-
-    pub(super) fn draft(&self) -> bool {
-        self.draft
-    }
-
     pub(super) fn of(&mut self, text: &Arc<TemplateText>) -> Arc<Plan> {
-        if let Some(plan) = self.known.get(&text.id.0)
+        if let Some(plan) = self.0.get(&text.id.0)
             && plan.text.text == text.text
         {
             return Arc::clone(plan);
         }
-        if self.known.len() >= MAX_PLANS {
-            self.known.clear();
+        if self.0.len() >= MAX_PLANS {
+            self.0.clear();
         }
         let plan = Arc::new(Plan::new(text));
-        self.known.insert(text.id.0, Arc::clone(&plan));
+        self.0.insert(text.id.0, Arc::clone(&plan));
         plan
     }
 }

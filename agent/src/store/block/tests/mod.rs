@@ -60,6 +60,7 @@ fn round_trip(batch: &Batch, picked: &[u32], book: &mut Listed) -> Vec<u8> {
         &seqs,
         book,
         &mut Plans::default(),
+        true,
         &mut block,
     );
     let block = block.split_off(1);
