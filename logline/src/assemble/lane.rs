@@ -72,15 +72,14 @@ impl Lane {
 
     pub(super) fn deadline_ms(&self, limits: &Limits) -> Option<u64> {
         let age = limits.max_wait_ms.saturating_mul(MAX_AGE_WAITS);
+        let aged = self.opened_ms.saturating_add(age);
         self.is_open().then(|| {
-            // A next line may come or not; of a piece the runtime has said that there is more, perhaps in the next file.
-            let wait = if self.pieces.is_open() {
-                age
+            if self.pieces.is_open() {
+                // A next line may come or not; of a piece the runtime has said that there is more, perhaps in the next file.
+                aged
             } else {
-                limits.max_wait_ms
-            };
-            let idle = self.last_ms.saturating_add(wait);
-            idle.min(self.opened_ms.saturating_add(age))
+                self.last_ms.saturating_add(limits.max_wait_ms).min(aged)
+            }
         })
     }
 

@@ -83,17 +83,18 @@ const WORDS: &[(Sense, &str)] = &[
     (
         Sense::Error,
         "error errors failed failure failures fail fails failing exception exceptions corrupt corrupted corruption unhandled \
-         uncaught traceback abnormally critical err severe malformed nonexistent died crash backtrace eaddrinuse enoent eacces \
-         enospc emfile enomem eperm uncorrectable undefined unsuccessful oom misconfigured lockup inaccessible unreadable cannot can't couldn't \
-         unable",
+         uncaught traceback abnormally critical err severe malformed nonexistent died crash backtrace eaddrinuse enoent \
+         eacces enospc emfile enomem eperm uncorrectable undefined unsuccessful oom misconfigured lockup inaccessible \
+         unreadable cannot can't couldn't unable",
     ),
     (
         Sense::Warn,
         "denied refused deprecated mismatch mismatched rejected rejecting reject lost unreachable aborted dropped dropping \
-         unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused epipe \
-         etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale unavailable \
-         unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive inconsistent \
-         conflict violation violations overcurrent undervoltage overheating overheated starvation retrying wrong bounced deferred bogus losing incorrect refusing flooding hang hung stall stalls",
+         unsolicited exceeded exceeds overflow attack suspicious insecure unauthorized forbidden econnreset econnrefused \
+         epipe etimedout deadlock unexpectedly missing overloaded overload throttling throttled expired obsolete stale \
+         unavailable unsafe untrusted deprecation exhausted stalled stuck outdated unusable disallowed degraded unresponsive \
+         inconsistent conflict violation violations overcurrent undervoltage overheating overheated starvation retrying wrong \
+         bounced deferred bogus losing incorrect refusing flooding hang hung stall stalls",
     ),
     (
         Sense::Input,

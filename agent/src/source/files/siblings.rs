@@ -71,21 +71,16 @@ impl Directories {
         counters: &Counters,
     ) -> Option<&Listing> {
         let listing = self.0.get_mut(directory)?;
-        let mut is_current = |listing: &Listing| {
-            let changes = |(wd, _)| watch.changes(wd).map(|changes| (wd, changes));
-            listing.watched.and_then(changes) == listing.watched
-        };
+        let mut is_current =
+            |listing: &Listing| watch.version(listing.watched.map(|(wd, _)| wd)) == listing.watched;
         if listing.as_ref().is_none_or(|listing| !is_current(listing)) {
             for _ in 0..MAX_LISTINGS {
                 let wd = watch.directory(directory, None, counters);
-                let watched = wd.and_then(|wd| Some((wd, watch.changes(wd)?)));
+                let before = watch.version(wd);
                 let names = names_in(directory);
-                let now = wd.and_then(|wd| Some((wd, watch.changes(wd)?)));
-                *listing = Some(Listing {
-                    names,
-                    watched: now,
-                });
-                if now == watched {
+                let watched = watch.version(wd);
+                *listing = Some(Listing { names, watched });
+                if watched == before {
                     break;
                 }
             }

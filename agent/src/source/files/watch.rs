@@ -194,10 +194,12 @@ impl Watch {
         }
     }
 
-    /// How often names in a watched directory have changed; `None` where it is not watched.
-    pub(super) fn changes(&mut self, wd: i32) -> Option<u64> {
+    /// The watch of a directory, and how often names in there have changed; `None` where it is not watched.
+    pub(super) fn version(&mut self, wd: Option<i32>) -> Option<(i32, u64)> {
+        let wd = wd?;
         self.drain();
-        self.directories.get(&wd).map(|directory| directory.changes)
+        let directory = self.directories.get(&wd)?;
+        Some((wd, directory.changes))
     }
 
     /// Tracks the file at `path`, in the directory with the watch `wd`, from the last event on that was taken.
@@ -347,11 +349,12 @@ impl Watch {
                         track: self.places.track(wd, &directory.path, name),
                     });
                 }
-            } else if self.places.is_empty() {
-            } else if flags.contains(ReadFlags::DELETE) {
-                self.places.removed(&directory.path, &here());
-            } else {
-                self.places.overwritten(&here());
+            } else if !self.places.is_empty() {
+                if flags.contains(ReadFlags::DELETE) {
+                    self.places.removed(&directory.path, &here());
+                } else {
+                    self.places.overwritten(&here());
+                }
             }
         }
     }

@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use super::rig::{Rig, config, temp};
 
-/// A source that gathers for longer than any test takes.
-fn gathering(dir: &std::path::Path) -> Rig {
+/// A source that gathers for longer than any test takes; it has sent the first line of `a.log` and read the second.
+fn with_a_line_that_waits(dir: &std::path::Path) -> Rig {
     let mut config = config(dir);
     config.gather = Duration::from_secs(3600);
-    Rig::start(dir, config)
-}
-
-#[test]
-fn what_comes_after_a_silence_is_sent_at_once_and_what_comes_behind_it_once_it_is_much() {
-    let dir = temp();
-    let mut rig = gathering(dir.path());
+    let mut rig = Rig::start(dir, config);
     rig.append("a.log", "first\n");
     rig.until_bytes(6);
     rig.append("a.log", "second\n");
     rig.until_counted("a line that was read", |counters| {
         counters.file_bytes.get() == 13
     });
+    rig
+}
+
+#[test]
+fn what_comes_after_a_silence_is_sent_at_once_and_what_comes_behind_it_once_it_is_much() {
+    let dir = temp();
+    let mut rig = with_a_line_that_waits(dir.path());
     rig.assert_nothing_sent();
     // In the middle of what waits another file begins, and its lines are their own.
     rig.append("b.log", "other\n");
@@ -43,13 +44,7 @@ fn what_comes_after_a_silence_is_sent_at_once_and_what_comes_behind_it_once_it_i
 #[test]
 fn what_waits_is_sent_when_the_source_ends_even_if_its_file_is_gone() {
     let dir = temp();
-    let mut rig = gathering(dir.path());
-    rig.append("a.log", "first\n");
-    rig.until_bytes(6);
-    rig.append("a.log", "second\n");
-    rig.until_counted("a line that was read", |counters| {
-        counters.file_bytes.get() == 13
-    });
+    let mut rig = with_a_line_that_waits(dir.path());
     fs::remove_file(rig.path("a.log")).unwrap();
     rig.shut_down();
     assert_eq!(rig.texts(), ["first\nsecond\n"]);
