@@ -1,12 +1,11 @@
 //! The metrics and health listener: what promtool says of it, and a real Prometheus that scrapes it.
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Agent, Prometheus, dir, get, text, until};
+use crate::harness::{Agent, Prometheus, dir, fed, get, text, until};
 
 const LINES: u32 = 300;
 
@@ -32,22 +31,11 @@ fn busy(dir: &std::path::Path) -> Agent {
 fn promtool_finds_nothing_wrong_with_the_page() {
     let dir = dir();
     let agent = busy(dir.path());
-    let started = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut promtool) = started else {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]);
+    let Ok(output) = fed(&mut promtool, agent.metrics().as_bytes()) else {
         return println!("SKIPPED: no promtool (see scripts/setup-tests)");
     };
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(agent.metrics().as_bytes())
-        .unwrap();
-    let output = promtool.wait_with_output().unwrap();
     assert!(
         output.status.success(),
         "{}{}\n{}",

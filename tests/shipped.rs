@@ -3,6 +3,7 @@
 
 mod docs;
 mod pipelines;
+mod programs;
 
 use std::collections::BTreeSet;
 use std::fs;

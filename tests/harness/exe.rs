@@ -39,7 +39,7 @@ pub(crate) fn logsieve<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input
         .args(args)
         .current_dir("/")
         .env("LOGSIEVE_MODEL", "none");
-    let output = fed(&mut command, input);
+    let output = fed(&mut command, input).unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: output.stdout,
@@ -71,14 +71,13 @@ fn parse(line: &[u8]) -> Value {
     value
 }
 
-/// Runs `command` with `input` on its standard input.
-pub(crate) fn fed(command: &mut Command, input: &[u8]) -> std::process::Output {
+/// Runs `command` with `input` on its standard input. An error where it cannot be started.
+pub(crate) fn fed(command: &mut Command, input: &[u8]) -> std::io::Result<std::process::Output> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn()?;
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         // From a thread of its own: a child that prints while it reads would block against a parent that only writes.
@@ -86,6 +85,6 @@ pub(crate) fn fed(command: &mut Command, input: &[u8]) -> std::process::Output {
             // A child that ends before it has read all (wrong use) closes the pipe; that is its right.
             let _ = stdin.write_all(input);
         });
-        child.wait_with_output().unwrap()
+        child.wait_with_output()
     })
 }

@@ -18,7 +18,7 @@ pub(crate) use agent::Agent;
 pub(crate) use browser::Browser;
 pub(crate) use cluster::Cluster;
 pub(crate) use engine::{Engine, IMAGE};
-pub(crate) use exe::{logsieve, objects, text};
+pub(crate) use exe::{fed, logsieve, objects, text};
 pub(crate) use http::{Reply, ask, free_port, get};
 pub(crate) use peer::{Peer, python};
 pub(crate) use prometheus::Prometheus;

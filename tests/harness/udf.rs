@@ -45,7 +45,7 @@ pub(crate) fn call<R: AsRef<str>>(
         .arg(how)
         .arg(built().join(format!("{function}.so")))
         .envs(variables.iter().copied());
-    let output = fed(&mut command, &input);
+    let output = fed(&mut command, &input).unwrap();
     assert!(
         output.status.success(),
         "{function}: {}",
